@@ -1,0 +1,53 @@
+"""Errors that say what happened, what was kept and what to do.
+
+Every error that a user may meet derives from :class:`FadaError`; the message is
+written for that user. Anything else that escapes is a defect of ours.
+"""
+
+from __future__ import annotations
+
+
+class FadaError(Exception):
+    """An error with a message for the user.
+
+    Parameters
+    ----------
+    what : str
+        What happened, naming the file or the phase.
+    kept : str
+        What was kept (edits, earlier results), if anything was at stake.
+    todo : str
+        What the user can do about it.
+    """
+
+    def __init__(self, what: str, *, kept: str = "", todo: str = "") -> None:
+        self.what, self.kept, self.todo = what, kept, todo
+        super().__init__(" ".join(part for part in (what, kept, todo) if part))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Errors cross a process boundary; the default would lose the keyword parts.
+        return (_rebuild, (type(self), self.what, self.kept, self.todo))
+
+
+def _rebuild(kind: type[FadaError], what: str, kept: str, todo: str) -> FadaError:
+    return kind(what, kept=kept, todo=todo)
+
+
+class ScanError(FadaError):
+    """A file cannot be opened as a scan, or one of its frames cannot be decoded."""
+
+
+class ModelError(FadaError):
+    """A model pack or one of its files is missing, damaged or of the wrong kind."""
+
+
+class EngineError(FadaError):
+    """An engine could not answer: it crashed, was killed, or refused the request."""
+
+
+class ProjectError(FadaError):
+    """A project file cannot be read or written."""
+
+
+class ExchangeError(FadaError):
+    """A file in an exchange format cannot be read or written."""

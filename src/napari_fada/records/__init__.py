@@ -1,0 +1,1 @@
+"""Records: annotations, readings and the project file that keeps them."""

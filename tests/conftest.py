@@ -1,0 +1,32 @@
+"""Fixtures that every room's tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def _folder(variable: str, default: Path) -> Path:
+    folder = Path(os.environ.get(variable, default))
+    if not folder.is_dir():
+        message = f"{variable} names no folder ({folder}); it holds the data these tests need"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Folder of real scans (environment variable NAPARI_FADA_DATA)."""
+    return _folder("NAPARI_FADA_DATA", ROOT.parent / "shared" / "data")
+
+
+@pytest.fixture(scope="session")
+def parity_dir() -> Path:
+    """Folder of inputs with the reference's answers (NAPARI_FADA_PARITY)."""
+    return _folder("NAPARI_FADA_PARITY", ROOT.parent / "shared" / "parity")
