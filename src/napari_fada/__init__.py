@@ -28,8 +28,6 @@ _ROOMS = (
     "pipeline",
     "records",
     "exchange",
-    "measure",
-    "evaluate",
     "training",
 )
 

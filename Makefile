@@ -1,0 +1,50 @@
+# Two commands: `make demo` and `make test`. Each does its own set-up in .venv.
+# PYTHON may name any Python >= 3.11.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# The CPU is enough for the tests; where a CPU build of this version is at hand pip takes it.
+TORCH ?= torch==2.13.0
+XVFB := $(shell test -z "$$DISPLAY$$WAYLAND_DISPLAY" && echo 'xvfb-run -a -s "-screen 0 1280x1024x24"')
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: demo test lint types check-manifest pytest setup setup-test clean
+
+demo: setup
+	$(BIN)/napari-fada demo --out demo-output
+
+test: setup-test lint types check-manifest pytest
+
+lint:
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+
+types:
+	$(BIN)/mypy
+	PYTHONPATH=src $(BIN)/lint-imports
+
+check-manifest:
+	$(BIN)/npe2 validate src/napari_fada/napari.yaml
+
+pytest:
+	$(XVFB) $(BIN)/python -m pytest
+
+setup: $(VENV)/.demo-ready
+setup-test: $(VENV)/.test-ready
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit("napari-fada needs Python 3.11 or later" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo-ready: pyproject.toml | $(BIN)/python
+	sh .ci/system-libs
+	$(BIN)/pip install -q -e '.[gguf,dicom,video,qt]'
+	touch $@
+
+$(VENV)/.test-ready: $(VENV)/.demo-ready
+	$(BIN)/pip install -q $(TORCH)
+	$(BIN)/pip install -q -e '.[all]' --group dev
+	touch $@
+
+clean:
+	rm -rf $(VENV) demo-output
