@@ -1,0 +1,264 @@
+"""Reading many scans into files: the work behind ``napari-fada run``.
+
+A generator of typed events, like all long work here. It can be stopped at any moment and
+started again: what is done with the same model and prompts is skipped, files are written
+whole or not at all, and one bad file never ends the run.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from napari_fada.engines.protocol import Cancel, Engine
+from napari_fada.errors import FadaError, ScanError
+from napari_fada.exchange.overlay import write_overlay
+from napari_fada.exchange.reading_json import read_reading, write_reading
+from napari_fada.pipeline import PromptSet, read_frame
+from napari_fada.records.reading import Reading
+from napari_fada.scans import Scan, ScanProblem, iter_scans
+
+
+@dataclass(frozen=True, slots=True)
+class ScanDone:
+    """One frame was read and written. ``failed_phases`` is empty when all went well."""
+
+    path: Path
+    frame: int
+    output: Path
+    reading: Reading
+    seconds: float
+
+    @property
+    def failed_phases(self) -> tuple[str, ...]:
+        """Names of the phases that gave no usable answer."""
+        return tuple(p for p, result in self.reading.phases.items() if result.state == "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class ScanSkipped:
+    """The output of an earlier run stands, made with the same model and prompts."""
+
+    path: Path
+    frame: int
+    output: Path
+
+
+@dataclass(frozen=True, slots=True)
+class ScanFailed:
+    """A file could not be opened or a frame not decoded; the run goes on."""
+
+    path: Path
+    error: FadaError
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFinished:
+    """The end of a run, also of a cancelled one."""
+
+    done: int
+    incomplete: int
+    skipped: int
+    failed: int
+    cancelled: bool
+
+
+BatchEvent = ScanDone | ScanSkipped | ScanFailed | BatchFinished
+
+
+def parse_frames(text: str) -> Callable[[int], list[int]]:
+    """Turn ``--frames`` into a function from the number of frames to frame indices.
+
+    Parameters
+    ----------
+    text : str
+        ``first``, ``middle``, ``all``, ``every:N``, or zero-based indices and ranges such
+        as ``0,5,10-20``.
+
+    Returns
+    -------
+    callable
+        Given the number of frames of a scan, the sorted indices that exist in it.
+
+    Raises
+    ------
+    ValueError
+        If the text is none of these.
+    """
+    form = text.strip().lower()
+    if form == "first":
+        return lambda _n: [0]
+    if form == "middle":
+        return lambda n: [n // 2]
+    if form == "all":
+        return lambda n: list(range(n))
+    try:
+        if form.startswith("every:"):
+            step = int(form.removeprefix("every:"))
+            if step < 1:
+                raise ValueError
+            return lambda n: list(range(0, n, step))
+        chosen: set[int] = set()
+        for part in form.split(","):
+            first, dash, last = part.partition("-")
+            chosen.update(range(int(first), int(last) + 1) if dash else [int(first)])
+        if not chosen:
+            raise ValueError
+    except ValueError:
+        raise ValueError(
+            f"--frames {text!r} is none of: first, middle, all, every:N, or indices like 0,5,10-20"
+        ) from None
+    return lambda n: sorted(i for i in chosen if i < n)
+
+
+def run_scans(
+    engine: Engine,
+    paths: Iterable[Path],
+    out_dir: Path,
+    *,
+    frames: str = "first",
+    overlay: bool = False,
+    mode: Literal["strict", "reference"] = "strict",
+    prompts: PromptSet | None = None,
+    force: bool = False,
+    limit: int | None = None,
+    cancel: Cancel | None = None,
+) -> Iterator[BatchEvent]:
+    """Read scans one after another and write one ``<stem>.fada.json`` for each.
+
+    Parameters
+    ----------
+    engine : Engine
+        Answers the prompts.
+    paths : iterable of Path
+        Files and folders.
+    out_dir : Path
+        Made if missing. Frames other than a single first one get ``<stem>.f0005.fada.json``.
+    frames : str
+        See :func:`parse_frames`.
+    overlay : bool
+        Also write ``<stem>.overlay.png`` with the structures drawn on the frame.
+    mode : {"strict", "reference"}
+        Of the map phase.
+    prompts : PromptSet, optional
+        The default is the pack's own.
+    force : bool
+        Read again what an earlier run has done.
+    limit : int, optional
+        Stop after so many files.
+    cancel : Cancel, optional
+        Looked at between scans and passed on to the pipeline.
+
+    Yields
+    ------
+    ScanDone, ScanSkipped, ScanFailed, and one BatchFinished at the end
+
+    Raises
+    ------
+    ExchangeError
+        If an output cannot be written (full disk, no permission).
+    ValueError
+        If ``frames`` cannot be understood.
+    """
+    choose = parse_frames(frames)
+    paths = list(paths)
+    outputs = _Outputs(out_dir, paths)
+    prompt_set = prompts or PromptSet.load(engine.info.model.prompt_set)
+    counts = dict.fromkeys(("done", "incomplete", "skipped", "failed"), 0)
+    for number, found in enumerate(iter_scans(paths)):
+        if (limit is not None and number >= limit) or (cancel is not None and cancel.is_set()):
+            break
+        if isinstance(found, ScanProblem):
+            counts["failed"] += 1
+            yield ScanFailed(found.path, found.error)
+            continue
+        indices = choose(found.n_frames)
+        if not indices:
+            counts["failed"] += 1
+            yield ScanFailed(_path(found), _no_frames(found, frames))
+        for index in indices:
+            if cancel is not None and cancel.is_set():
+                break
+            output = outputs.path(found, index, numbered=indices != [0])
+            if not force and _is_done(output, found, engine, prompt_set):
+                counts["skipped"] += 1
+                yield ScanSkipped(_path(found), index, output)
+                continue
+            started = time.perf_counter()
+            try:
+                image = found.frame(index)
+                # The frame is decoded once, here; the pipeline and the overlay share it.
+                held = replace(found, decode=lambda _i, image=image: image)
+                reading = read_frame(
+                    engine, held, index, mode=mode, prompts=prompt_set, cancel=cancel
+                )
+            except ScanError as error:
+                counts["failed"] += 1
+                yield ScanFailed(_path(found), error)
+                continue
+            if cancel is not None and cancel.is_set():
+                break  # a reading cut short is not written: the next run makes it whole
+            write_reading(output, reading)
+            if overlay:
+                picture = output.with_name(output.name.removesuffix(".fada.json") + ".overlay.png")
+                write_overlay(picture, image, reading)
+            event = ScanDone(_path(found), index, output, reading, time.perf_counter() - started)
+            counts["incomplete" if event.failed_phases else "done"] += 1
+            yield event
+    cancelled = cancel is not None and cancel.is_set()
+    yield BatchFinished(**counts, cancelled=cancelled)
+
+
+def _path(scan: Scan) -> Path:
+    return scan.path if scan.path is not None else Path(scan.name)
+
+
+def _no_frames(scan: Scan, frames: str) -> ScanError:
+    return ScanError(
+        f"{scan.name} has {scan.n_frames} frames, none of which is in --frames {frames}.",
+        todo="Ask for frames counted from 0.",
+    )
+
+
+class _Outputs:
+    """Names the outputs: folders are mirrored, two scans never share a name."""
+
+    def __init__(self, out_dir: Path, roots: Iterable[Path]) -> None:
+        self._out = out_dir
+        self._roots = [root for root in roots if root.is_dir()]
+        self._taken: dict[Path, Path] = {}
+
+    def path(self, scan: Scan, index: int, *, numbered: bool) -> Path:
+        source = _path(scan)
+        root = next((r for r in self._roots if source.is_relative_to(r)), source.parent)
+        suffix = f".f{index:04d}.fada.json" if numbered else ".fada.json"
+        folder = self._out / source.relative_to(root).parent
+        output = folder / (source.stem + suffix)
+        if self._taken.setdefault(output, source) != source:
+            # a.png beside a.dcm, or files of one name from two folders.
+            output = folder / f"{source.stem}-{scan.sha256[:8]}{suffix}"
+            self._taken[output] = source
+        return output
+
+
+def _is_done(output: Path, scan: Scan, engine: Engine, prompts: PromptSet) -> bool:
+    """Tell whether an output was made from this scan by this model with these prompts."""
+    earlier = _quietly_read(output)
+    return (
+        earlier is not None
+        and earlier.scan.sha256 == scan.sha256
+        and earlier.model.sha256 == engine.info.model.sha256
+        and earlier.model.prompt_hash == prompts.hash
+        and not any(result.state == "failed" for result in earlier.phases.values())
+    )
+
+
+def _quietly_read(path: Path) -> Reading | None:
+    """Read an earlier output; one that is missing or damaged is simply not done yet."""
+    try:
+        return read_reading(path) if path.exists() else None
+    except FadaError:
+        return None

@@ -1,0 +1,290 @@
+"""The command line: each command a few lines over the core.
+
+Exit codes: 0 all went well; 1 the work ended but some scans failed or are incomplete;
+2 the command could not be understood; 3 it could not be carried out; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from napari_fada import __version__
+from napari_fada.errors import FadaError
+
+NOTICE = "Research and annotation software. Not a medical device."
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help=f"Annotate fetal ultrasound with a FADA model, offline. {NOTICE}",
+    pretty_exceptions_enable=False,
+)
+export_app = typer.Typer(no_args_is_help=True, help="Write corrected records for training.")
+import_app = typer.Typer(no_args_is_help=True, help="Bring existing labels into a project.")
+models_app = typer.Typer(no_args_is_help=True, help="Model packs on this computer.")
+train_app = typer.Typer(no_args_is_help=True, help="Train the embedded model again.")
+app.add_typer(export_app, name="export")
+app.add_typer(import_app, name="import")
+app.add_typer(models_app, name="models")
+app.add_typer(train_app, name="train")
+
+out = Console()
+err = Console(stderr=True)
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
+ModelOption = Annotated[
+    str, typer.Option("--model", "-m", help="Pack name, pack folder, or .gguf with its mmproj.")
+]
+ProjectOption = Annotated[
+    Path | None, typer.Option("--project", "-p", help="Project file; default: your own.")
+]
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn our errors into a message and exit code 3; anything else is a defect and shows."""
+    try:
+        yield
+    except FadaError as error:
+        err.print(f"[bold red]Error:[/] {error.what}", highlight=False)
+        for line in (error.kept, error.todo):
+            if line:
+                err.print(f"  {line}", highlight=False)
+        raise typer.Exit(3) from None
+
+
+@contextmanager
+def _interruptible() -> Iterator[threading.Event]:
+    """Give an event that Ctrl+C sets, so that work ends tidily; a second Ctrl+C kills."""
+    cancel = threading.Event()
+
+    def stop(_signal: int, _frame: object) -> None:
+        if cancel.is_set():
+            raise KeyboardInterrupt
+        cancel.set()
+        err.print("Stopping after what is under way; Ctrl+C again to stop at once.")
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield cancel
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _line(**data: Any) -> None:
+    sys.stdout.write(json.dumps(data, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.flush()
+
+
+def _version(show: bool) -> None:
+    if show:
+        out.print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[  # noqa: ARG001 - typer calls _version
+        bool, typer.Option("--version", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
+@app.command()
+def demo(
+    scan: Annotated[Path | None, typer.Argument(help="Default: a phantom made on the spot.")] = None,
+    out_dir: Annotated[Path, typer.Option("--out", help="Where the results go.")] = Path(
+        "demo-output"
+    ),
+) -> None:
+    """Open napari on a sample scan and run the pipeline with the embedded model."""
+    with _explained():
+        from napari_fada.workstation.demo import run_demo
+
+        run_demo(out_dir, scan=scan)
+
+
+@app.command()
+def run(
+    scans: Annotated[list[Path], typer.Argument(help="Files and folders.")],
+    out_dir: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")],
+    model: ModelOption = "fada-mini",
+    frames: Annotated[
+        str, typer.Option(help="first, middle, all, every:N, or indices like 0,5,10-20.")
+    ] = "first",
+    limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many files.")] = None,
+    overlay: Annotated[bool, typer.Option(help="Also write a picture with the findings.")] = False,
+    mode: Annotated[str, typer.Option(help="Map phase: strict or reference.")] = "strict",
+    force: Annotated[bool, typer.Option(help="Read again what an earlier run has done.")] = False,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Run the five phases on scans and write one <stem>.fada.json for each.
+
+    A second run with the same model and prompts skips what is done.
+    """
+    from napari_fada import batch
+
+    missing = [str(path) for path in scans if not path.exists()]
+    if missing:
+        raise typer.BadParameter(f"no such file or folder: {', '.join(missing)}")
+    try:
+        batch.parse_frames(frames)
+        chosen = _mode(mode)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    from napari_fada.models import load_engine
+
+    end = None
+    with _explained(), _interruptible() as cancel:
+        engine = load_engine(model, threads=threads)
+        try:
+            events = batch.run_scans(
+                engine,
+                scans,
+                out_dir,
+                frames=frames,
+                overlay=overlay,
+                mode=chosen,
+                force=force,
+                limit=limit,
+                cancel=cancel,
+            )
+            total = min(limit or sys.maxsize, sum(1 for _ in batch.find_files(scans)))
+            with _progress(quiet=as_json) as progress:
+                task = progress.add_task("Reading", total=total)
+                for event in events:
+                    if isinstance(event, batch.BatchFinished):
+                        end = event
+                        continue
+                    progress.update(task, advance=1, description=event.path.name[:32])
+                    _report(event, as_json)
+        finally:
+            engine.close()
+    if end is None:  # unreachable: a run that does not raise ends with its summary
+        raise typer.Exit(3)
+    if as_json:
+        _line(event="finished", **{name: getattr(end, name) for name in end.__slots__})
+    else:
+        out.print(
+            f"{end.done} read, {end.incomplete} incomplete, {end.skipped} skipped as done, "
+            f"{end.failed} failed. Results in {out_dir}. {NOTICE}",
+            highlight=False,
+        )
+    if end.cancelled:
+        raise typer.Exit(130)
+    raise typer.Exit(1 if end.failed or end.incomplete else 0)
+
+
+def _mode(text: str) -> Literal["strict", "reference"]:
+    if text == "strict":
+        return "strict"
+    if text == "reference":
+        return "reference"
+    raise ValueError(f"--mode {text!r} is none of: strict, reference")
+
+
+def _progress(*, quiet: bool) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=err,
+        disable=quiet,
+    )
+
+
+def _report(event: Any, as_json: bool) -> None:
+    """Tell of one event: a JSON line, or a line on stderr for what went wrong."""
+    from napari_fada import batch
+
+    if isinstance(event, batch.ScanFailed):
+        if as_json:
+            _line(event="failed", path=event.path, reason=str(event.error))
+        else:
+            err.print(f"{event.path.name}: {event.error}", highlight=False)
+    elif isinstance(event, batch.ScanSkipped):
+        if as_json:
+            _line(event="skipped", path=event.path, frame=event.frame, output=event.output)
+    elif as_json:
+        _line(
+            event="done",
+            path=event.path,
+            frame=event.frame,
+            output=event.output,
+            seconds=round(event.seconds, 3),
+            failed_phases=event.failed_phases,
+            view=event.reading.view,
+            annotations=len(event.reading.annotations),
+        )
+    elif event.failed_phases:
+        phases = ", ".join(event.failed_phases)
+        err.print(f"{event.path.name}: failed: {phases} (reasons in {event.output.name})")
+
+
+@export_app.command("fada")
+def export_fada(
+    out_dir: Annotated[Path, typer.Option("--out", "-o", help="Folder for JSONL and images.")],
+    project: ProjectOption = None,
+    proposals: Annotated[
+        bool, typer.Option(help="Also proposals that no one has judged yet.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Write accepted and corrected records as FADA training conversations."""
+    from napari_fada.batch import export_project
+
+    with _explained():
+        summary = export_project(project, out_dir, include_proposals=proposals)
+    if as_json:
+        _line(**summary.to_dict())
+    else:
+        out.print(f"{summary.lines} conversations, {summary.images} images in {out_dir}.")
+        for reason, count in summary.left_out.items():
+            out.print(f"  left out: {count} {reason}", highlight=False)
+
+
+@models_app.command("list")
+def models_list(as_json: JsonFlag = False) -> None:
+    """List the model packs that are found on this computer."""
+    from napari_fada.models import list_packs
+
+    table = Table("pack", "kind", "version", "licence", "size", "folder")
+    for pack in list_packs():
+        if as_json:
+            _line(**pack.summary())
+        else:
+            row = pack.summary()
+            size = f"{row['size'] / 1e6:.1f} MB"
+            table.add_row(
+                *(str(row[k]) for k in ("name", "kind", "version", "licence")),
+                size,
+                str(row["folder"]),
+            )
+    if not as_json:
+        out.print(table)
+
+
+@train_app.command("mini")
+def train_mini(
+    data: Annotated[Path, typer.Option(help="Folder with hc18, psfhs and brain.")],
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder for checkpoints and the pack.")],
+) -> None:
+    """Train fada-mini from scratch by the recipe that made the shipped weights."""
+    from napari_fada.training.recipe import train_mini as train
+
+    with _explained():
+        train(data, out_dir)
