@@ -1,0 +1,265 @@
+"""An engine that lives in a child process and answers as if it were here."""
+
+from __future__ import annotations
+
+import itertools
+import queue
+import threading
+import time
+import weakref
+from collections.abc import Iterator, Sequence
+
+from napari_fada.engines.host.process import Child, Ended
+from napari_fada.engines.host.spec import Health, Spec
+from napari_fada.engines.protocol import Cancel, Completion, EngineInfo, Image, Prompt, Token
+from napari_fada.errors import EngineError, FadaError
+
+_KEPT = "Finished answers and all edits are kept."
+
+
+class HostedEngine:
+    """An engine in a child process, so that its crash or its hunger harms nobody here.
+
+    The child is started, and its model loaded, on construction; after it died it is
+    started anew by the next request. It ends with this object, with `close`, and with
+    this process however that ends.
+
+    Parameters
+    ----------
+    spec : Spec
+        How the child builds the engine.
+    poll_seconds : float
+        How often `cancel` is looked at while no token comes.
+    grace_seconds : float
+        How long a cancelled child may take to stop before it is killed. Together with
+        `poll_seconds` this bounds the time a cancel takes.
+    start_seconds : float
+        How long the child may take to load the model.
+
+    Raises
+    ------
+    FadaError
+        The ModelError or EngineError that the factory raised in the child, or an
+        EngineError saying how the child ended.
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        *,
+        poll_seconds: float = 0.02,
+        grace_seconds: float = 0.12,
+        start_seconds: float = 600.0,
+    ) -> None:
+        self._spec = spec
+        self._poll, self._grace, self._start = poll_seconds, grace_seconds, start_seconds
+        self._slot = _Slot()
+        self._asking = threading.Lock()
+        self._numbers = itertools.count(1)
+        self._info: EngineInfo | None = None
+        weakref.finalize(self, _Slot.close, self._slot)
+        try:
+            self._ready_child(None)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def info(self) -> EngineInfo:
+        """What is loaded."""
+        assert self._info is not None
+        return self._info
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the child, None while there is none."""
+        child = self._slot.child
+        return None if child is None else child.pid
+
+    def ping(self, timeout: float = 5.0) -> Health:
+        """Ask the child how it fares (memory, processor time); also while it works."""
+        child = self._slot.child
+        try:
+            if child is not None:
+                return child.ping(timeout)
+        except (Ended, queue.Empty):
+            pass
+        raise EngineError("The engine process does not answer.", todo="Ask again to restart it.")
+
+    def ask(
+        self, image: Image, prompts: Sequence[Prompt], *, cancel: Cancel | None = None
+    ) -> Iterator[Token | Completion]:
+        """Answer prompts about one image, streaming (see `protocol.Engine.ask`).
+
+        May be iterated in any thread. Closing the iterator early cancels. An engine that
+        does not heed a cancel in time is killed; the prompts are then completed here, as
+        cancelled, with the tokens that had arrived.
+        """
+        return self._answers(image, tuple(prompts), cancel)
+
+    def close(self) -> None:
+        """End the child; a request that runs meanwhile ends as cancelled."""
+        self._slot.close()
+
+    def _answers(
+        self, image: Image, prompts: tuple[Prompt, ...], cancel: Cancel | None
+    ) -> Iterator[Token | Completion]:
+        if not self._asking.acquire(blocking=False):
+            raise EngineError(
+                "The engine is still answering another request.",
+                todo="Wait for it, cancel it, or close its iterator.",
+            )
+        try:
+            number = next(self._numbers)
+            heard = _Heard(len(prompts))
+            child = self._ready_child(cancel)
+            if child is None:
+                yield from heard.cancelled()
+                return
+            child.send("ask", number, (image, prompts))
+            settled = False  # whether the child is done with this request
+            try:
+                while not _is_set(cancel):
+                    try:
+                        kind, _, content = child.receive(self._poll)
+                    except queue.Empty:
+                        continue
+                    except Ended:
+                        settled = True
+                        if self._slot.closed:
+                            break
+                        raise self._obituary(child, "while answering") from None
+                    if kind == "item":
+                        yield heard.add(content)
+                        continue
+                    settled = True
+                    if kind == "error":
+                        raise content
+                    return
+                if not settled:
+                    settled = True
+                    yield from map(heard.add, self._stop(child, number))
+                yield from heard.cancelled()
+            finally:
+                if not settled:
+                    self._stop(child, number)
+        finally:
+            self._asking.release()
+
+    def _stop(self, child: Child, number: int) -> list[Token | Completion]:
+        """Cancel a request, return what still came, kill the child if it does not heed."""
+        child.send("cancel", number)
+        deadline = time.monotonic() + self._grace
+        items: list[Token | Completion] = []
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                kind, _, content = child.receive(left)
+            except (queue.Empty, Ended):
+                break
+            if kind != "item":
+                return items
+            items.append(content)
+        self._slot.drop(child)
+        return items
+
+    def _ready_child(self, cancel: Cancel | None) -> Child | None:
+        """Return a child with its model loaded, or None if cancelled meanwhile."""
+        if _is_set(cancel):
+            return None
+        child = self._slot.take(self._spec)
+        deadline = time.monotonic() + self._start
+        while not child.ready:
+            if _is_set(cancel):
+                return None  # it goes on loading, for the next request
+            try:
+                kind, _, content = child.receive(self._poll)
+            except queue.Empty:
+                if time.monotonic() < deadline:
+                    continue
+                self._slot.drop(child)
+                raise EngineError(
+                    f"The engine did not start within {self._start:g} seconds.",
+                    todo="Try again, or choose a smaller model.",
+                ) from None
+            except Ended:
+                if self._slot.closed:
+                    return None
+                raise self._obituary(child, "while starting") from None
+            if kind == "failed":
+                self._slot.drop(child)
+                error: FadaError = content
+                raise error
+            self._info = content
+            child.ready = True
+        return child
+
+    def _obituary(self, child: Child, when: str) -> EngineError:
+        what, words = child.obituary(when), child.last_words()
+        self._slot.drop(child)
+        return EngineError(
+            what + (f" Its last output: {words}" if words else ""),
+            kept=_KEPT,
+            todo="Ask again: the engine starts anew. If it happens again, close other "
+            "programs or choose a smaller model.",
+        )
+
+
+class _Slot:
+    """Holds the present child, apart from the engine so that a finaliser may own it."""
+
+    def __init__(self) -> None:
+        self.child: Child | None = None
+        self.closed = False
+        self._lock = threading.Lock()
+
+    def take(self, spec: Spec) -> Child:
+        with self._lock:
+            if self.closed:
+                raise EngineError("The engine was closed.", todo="Load the model again.")
+            if self.child is not None and self.child.ready and not self.child.alive:
+                self.child.kill()  # it died while idle: nothing was lost, nothing to report
+                self.child = None
+            if self.child is None:
+                self.child = Child(spec)
+            return self.child
+
+    def drop(self, child: Child) -> None:
+        with self._lock:
+            child.kill()
+            if self.child is child:
+                self.child = None
+
+    def close(self) -> None:
+        with self._lock:
+            self.closed = True
+            if self.child is not None:
+                self.child.kill()
+                self.child = None
+
+
+class _Heard:
+    """What has arrived for each prompt, to complete those that the child cannot."""
+
+    def __init__(self, count: int) -> None:
+        self._tokens: list[list[Token]] = [[] for _ in range(count)]
+        self._complete = [False] * count
+        self._began = time.perf_counter()
+
+    def add(self, item: Token | Completion) -> Token | Completion:
+        if isinstance(item, Token):
+            self._tokens[item.prompt].append(item)
+        else:
+            self._complete[item.prompt] = True
+        return item
+
+    def cancelled(self) -> Iterator[Completion]:
+        seconds = time.perf_counter() - self._began
+        for prompt, tokens in enumerate(self._tokens):
+            if not self._complete[prompt]:
+                self._complete[prompt] = True
+                text = "".join(token.text for token in tokens)
+                yield Completion(prompt, text, tuple(tokens), "cancelled", seconds)
+
+
+def _is_set(cancel: Cancel | None) -> bool:
+    return cancel is not None and cancel.is_set()

@@ -1,0 +1,39 @@
+"""What the two processes tell each other about: how to build the engine, how it fares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """How the child builds its engine. Everything in it must be picklable.
+
+    Parameters
+    ----------
+    factory : str
+        ``"module:callable"``, imported in the child only.
+    kwargs : mapping
+        What the factory is called with.
+    threads : int, optional
+        Processor threads that numerical libraries in the child may use; set before they
+        are imported. An engine with its own setting takes it from `kwargs`.
+    nice : int
+        Added to the niceness of the child, so that the viewer goes first.
+    """
+
+    factory: str
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    threads: int | None = None
+    nice: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the child fares; ``rss_bytes`` is None where the system does not say."""
+
+    pid: int
+    rss_bytes: int | None
+    cpu_seconds: float
