@@ -1,0 +1,182 @@
+"""Opening a project file, and the scans and readings in it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+from types import TracebackType
+from typing import ClassVar, Self
+
+import platformdirs
+from psygnal import Signal
+
+from napari_fada.records import history, tables
+from napari_fada.records.history import Entry
+from napari_fada.records.reading import Reading
+from napari_fada.records.rows import ScanLike, ScanRow
+from napari_fada.records.store import Store
+
+
+def default_path() -> Path:
+    """Return where the project lies that is used when none is named."""
+    return Path(platformdirs.user_data_dir("napari-fada", appauthor=False)) / "default.fada"
+
+
+class ProjectFile:
+    """What :class:`~napari_fada.records.project.Project` stands on: the file and what is kept.
+
+    Attributes
+    ----------
+    rater : str
+        Who works now; written into every edit.
+    changed : signal (sha256, frame)
+        Something about this frame changed (frame -1: about the scan as a whole).
+    """
+
+    changed: ClassVar[Signal] = Signal(str, int)
+
+    def __init__(self, store: Store, *, rater: str = "") -> None:
+        self.rater = rater
+        self._store = store
+        with store.read() as c:
+            row = c.execute("SELECT value FROM meta WHERE name = 'salt'").fetchone()
+            self._salt = bytes(row[0])
+            self._seen = _last_edit(c)
+
+    @classmethod
+    def open(cls, path: str | Path | None = None, *, rater: str = "", timeout: float = 5.0) -> Self:
+        """Open a project, or make a new one where there is no file.
+
+        Parameters
+        ----------
+        path : path, optional
+            The default is :func:`default_path`.
+        rater : str
+            Who works now.
+        timeout : float
+            Seconds that an edit waits while another window writes.
+
+        Raises
+        ------
+        ProjectError
+            If the file is not a project, is damaged, or was written by a newer version (the
+            file is not touched), or cannot be reached. A file that cannot be written is opened
+            for looking: ``writable`` is False.
+        """
+        chosen = default_path() if path is None else Path(path)
+        return cls(Store(chosen, timeout=timeout), rater=rater)
+
+    def close(self) -> None:
+        """Close the file; there is nothing to save. Calling it twice is allowed."""
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def path(self) -> Path:
+        """The project file."""
+        return self._store.path
+
+    @property
+    def writable(self) -> bool:
+        """False if the file or its folder is read-only: edits raise, looking works."""
+        return self._store.writable
+
+    @property
+    def salt(self) -> bytes:
+        """Secret of this project, for hashing what must not leave. Never export it."""
+        return self._salt
+
+    # Scans and readings
+
+    def add_scan(self, scan: ScanLike) -> None:
+        """Remember a scan. A known one (same sha256) gets its new name and place."""
+        with self._store.write() as c:
+            tables.put_scan(c, scan, self._salt)
+
+    def scans(self) -> list[ScanRow]:
+        """Return all scans in the order they were added."""
+        with self._store.read() as c:
+            return tables.scan_rows(c)
+
+    def scan(self, sha256: str) -> ScanRow | None:
+        """Return what is known of one scan, None if it is not in the project."""
+        with self._store.read() as c:
+            return next(iter(tables.scan_rows(c, sha256)), None)
+
+    def frames(self, sha256: str) -> list[int]:
+        """Return the frames of a scan that hold anything, in order."""
+        with self._store.read() as c:
+            rows = c.execute(
+                "SELECT DISTINCT frame FROM cells WHERE sha256 = ? AND frame >= 0 ORDER BY frame",
+                (sha256,),
+            )
+            return [row[0] for row in rows]
+
+    def readings(self, sha256: str, frame: int | None = None) -> list[Reading]:
+        """Return the readings of a frame (or of all frames), oldest first."""
+        return [reading for _, reading in self.readings_by_id(sha256, frame)]
+
+    def readings_by_id(self, sha256: str, frame: int | None = None) -> list[tuple[str, Reading]]:
+        """Return the readings with their ids, oldest first."""
+        with self._store.read() as c:
+            return tables.reading_rows(c, sha256, frame)
+
+    def poll(self) -> set[tuple[str, int]]:
+        """Find what other windows changed since the last look, and emit ``changed`` for it."""
+        with self._store.read() as c:
+            rows = c.execute(
+                "SELECT DISTINCT sha256, frame FROM edits WHERE id > ?", (self._seen,)
+            ).fetchall()
+            self._seen = _last_edit(c)
+        for sha256, frame in rows:
+            self.changed.emit(sha256, frame)
+        return set(rows)
+
+    def check(self) -> list[str]:
+        """Check the file thoroughly; return what is wrong with it (empty: it is sound)."""
+        with self._store.read() as c:
+            problems = [r[0] for r in c.execute("PRAGMA integrity_check") if r[0] != "ok"]
+            problems += [
+                f"a row of {table} points to a row of {parent} that is not there"
+                for table, _, parent, _ in c.execute("PRAGMA foreign_key_check")
+            ]
+            stored: dict[tuple[str, int], history.Cells] = {}
+            for sha256, frame, name, value in c.execute("SELECT * FROM cells"):
+                stored.setdefault((sha256, frame), {})[name] = value
+            derived = history.replay(c)
+            for key in sorted(stored.keys() | derived.keys()):
+                if stored.get(key) != derived.get(key):
+                    problems.append(f"frame {key[1]} of {key[0][:12]}… differs from its history")
+            bodies = "SELECT body FROM readings UNION ALL SELECT body FROM records"
+            problems += [f"not JSON: {body[:40]}" for (body,) in c.execute(bodies) if _broken(body)]
+        return problems
+
+    def _tell(self, entry: Entry | None) -> Entry | None:
+        if entry is not None:
+            if entry.id == self._seen + 1:
+                self._seen = entry.id  # ours; anything between is another window's, for poll()
+            self.changed.emit(entry.sha256, entry.frame)
+        return entry
+
+
+def _last_edit(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT coalesce(max(id), 0) FROM edits").fetchone()[0])
+
+
+def _broken(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return True
+    return False

@@ -1,0 +1,274 @@
+"""The project: where scans, readings, corrections and their whole history are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from typing import Literal
+
+from napari_fada.records import edits, history, tables
+from napari_fada.records.annotation import Annotation
+from napari_fada.records.base import ProjectFile, default_path
+from napari_fada.records.history import Entry
+from napari_fada.records.reading import INTERPRETATION_KEYS, Reading
+from napari_fada.records.rows import WHOLE, Edit, Report
+
+__all__ = ["KEEP", "STATE_NAMES", "WHOLE", "Project", "default_path"]
+
+Show = Literal["first", "replace", "add", "no"]
+
+#: First parts of the names of cells that :meth:`Project.set_state` may write.
+STATE_NAMES = ("review", "comment", "score", "lock", "reason", "asked")
+
+
+class _Keep(Enum):
+    KEEP = 0
+
+
+KEEP = _Keep.KEEP
+
+
+class Project(ProjectFile):
+    """A project file. Open it with ``Project.open``; use it as a context manager.
+
+    Every method that changes something is one transaction: when it returns, the change is on
+    the disk and survives a crash, a kill or a power cut; when it raises, nothing was changed.
+    There is no unsaved state. Methods may be called from any thread, one at a time; ``changed``
+    is emitted in the thread that made the change, after it is on the disk.
+    """
+
+    def save_reading(self, reading: Reading, *, show: Show = "first") -> str:
+        """Keep a reading for ever and return its id.
+
+        Parameters
+        ----------
+        reading : Reading
+            Kept whole, as it is.
+        show : {"first", "replace", "add", "no"}
+            What becomes of its proposals, in the same transaction: ``first`` shows them if the
+            frame shows no reading yet; ``replace`` and ``add`` are :meth:`replace_proposals`
+            and :meth:`add_proposals`; ``no`` only keeps the reading.
+        """
+        ref = reading.scan
+        entry = None
+        with self._store.write() as c:
+            identifier, _ = tables.put_reading(c, reading)
+            shown = "reading" in history.cells(c, ref.sha256, ref.frame)
+            if show in ("replace", "add") or (show == "first" and not shown):
+                entry = edits.show_proposals(
+                    *(c, ref.sha256, ref.frame, identifier),
+                    drop_untouched=show == "replace",
+                    label=f"{reading.model.pack or 'model'} read the frame",
+                    rater=self.rater,
+                )
+        self._tell(entry)
+        return identifier
+
+    def replace_proposals(
+        self, sha256: str, frame: int, reading_id: str, *, keep_expert: bool = True
+    ) -> Entry | None:
+        """Show a reading in place of the proposals that no one has touched.
+
+        What an expert drew, accepted, corrected or rejected stays, and is not proposed again.
+        With ``keep_expert=False`` that goes too (one undo brings it back).
+        """
+        return self._show(sha256, frame, reading_id, True, not keep_expert, "Proposals replaced")
+
+    def add_proposals(self, sha256: str, frame: int, reading_id: str) -> Entry | None:
+        """Show a reading's proposals beside what is there."""
+        return self._show(sha256, frame, reading_id, False, False, "Proposals added")
+
+    def _show(
+        self, sha256: str, frame: int, reading_id: str, drop: bool, expert: bool, label: str
+    ) -> Entry | None:
+        with self._store.write() as c:
+            entry = edits.show_proposals(
+                *(c, sha256, frame, reading_id),
+                drop_untouched=drop,
+                drop_expert=expert,
+                label=label,
+                rater=self.rater,
+            )
+        return self._tell(entry)
+
+    # Annotations
+
+    def annotations(
+        self, sha256: str, frame: int | None = None, *, include_rejected: bool = False
+    ) -> list[Annotation]:
+        """Return the records that stand now: proposals not yet judged, and the expert's."""
+        with self._store.read() as c:
+            found = tables.live_records(c, sha256, frame)
+        return [a for _, a in found if include_rejected or a.status != "rejected"]
+
+    def annotations_by_frame(
+        self, sha256: str, *, include_rejected: bool = False
+    ) -> dict[int, list[Annotation]]:
+        """Return the records that stand now, by frame."""
+        with self._store.read() as c:
+            found = tables.live_records(c, sha256, None)
+        out: dict[int, list[Annotation]] = {}
+        for frame, annotation in found:
+            if include_rejected or annotation.status != "rejected":
+                out.setdefault(frame, []).append(annotation)
+        return out
+
+    def record(self, uid: str) -> Annotation | None:
+        """Return any record ever written, for instance the parent of a correction."""
+        with self._store.read() as c:
+            return tables.find_record(c, uid)
+
+    def edit(
+        self,
+        sha256: str,
+        frame: int,
+        *,
+        add: Iterable[Annotation] = (),
+        replace: Mapping[str, Annotation] | None = None,
+        remove: Iterable[str] = (),
+        label: str = "",
+    ) -> Edit:
+        """Change the records of a frame: one transaction, one step of undo.
+
+        Parameters
+        ----------
+        add : iterable of Annotation
+            New records. A uid that is taken (a pasted copy) gets a new one; what an expert
+            drew counts as accepted.
+        replace : mapping of uid to Annotation
+            The new record gets a uid of its own and the old one as ``parent``. With another
+            shape or class it is a correction by the expert; with the same and status
+            ``accepted`` or ``rejected`` it is that judgement; with nothing new it is skipped.
+        remove : iterable of uid
+            Taking away what a model proposed (or a correction of it) writes a rejection; what
+            the expert drew is just no longer there.
+        label : str
+            What was done, for the history.
+
+        Returns
+        -------
+        Edit
+            The records as they were written.
+
+        Raises
+        ------
+        ProjectError
+            If a uid does not stand now (another window changed it), or nothing can be written.
+        """
+        with self._store.write() as c:
+            done = edits.edit(
+                *(c, sha256, frame),
+                add=add,
+                replacements=replace or {},
+                remove=remove,
+                label=label,
+                rater=self.rater,
+            )
+        self._tell(done.entry)
+        return done
+
+    # Report, view and review
+
+    def report(self, sha256: str, frame: int) -> Report:
+        """Return the report and view of a frame, the model's part and the expert's."""
+        with self._store.read() as c:
+            cells = history.cells(c, sha256, frame)
+            reading = tables.get_reading(c, cells["reading"]) if "reading" in cells else None
+        return Report(
+            model_fields=dict(reading.interpretation) if reading else {},
+            model_view=reading.view if reading else None,
+            expert_fields={
+                key: cells[f"field/{key}"] for key in INTERPRETATION_KEYS if f"field/{key}" in cells
+            },
+            expert_view=cells.get("view"),
+            reading=cells.get("reading"),
+        )
+
+    def set_report(
+        self,
+        sha256: str,
+        frame: int,
+        *,
+        fields: Mapping[str, str | None] | None = None,
+        view: str | _Keep | None = KEEP,
+        label: str = "",
+    ) -> Entry | None:
+        """Set fields of the report, or the view, as the expert's word.
+
+        None, or the model's own text, takes the expert's word back. Fields that are not named
+        stay as they are.
+
+        Raises
+        ------
+        KeyError
+            If a field is none of the eight.
+        """
+        model = self.report(sha256, frame)
+        wanted: dict[str, str | None] = {}
+        for key, text in (fields or {}).items():
+            if key not in INTERPRETATION_KEYS:
+                raise KeyError(key)
+            wanted[f"field/{key}"] = None if text == model.model_fields.get(key) else text
+        if not isinstance(view, _Keep):
+            wanted["view"] = None if view == model.model_view else view
+        return self._set(sha256, frame, wanted, label or "Report edited")
+
+    def state(self, sha256: str, frame: int) -> dict[str, str]:
+        """Return review state, comments, scores and locks of a frame (or of ``WHOLE``)."""
+        with self._store.read() as c:
+            cells = history.cells(c, sha256, frame)
+        return {n: v for n, v in cells.items() if n.partition("/")[0] in STATE_NAMES}
+
+    def set_state(
+        self, sha256: str, frame: int, values: Mapping[str, str | None], *, label: str = ""
+    ) -> Entry | None:
+        """Set review state, comments, scores or locks; None takes a value away.
+
+        Raises
+        ------
+        ValueError
+            If a name does not begin with one of ``STATE_NAMES``.
+        """
+        for name in values:
+            if name.partition("/")[0] not in STATE_NAMES:
+                raise ValueError(f"no state is called {name!r}")
+        return self._set(sha256, frame, values, label or "Review")
+
+    def _set(
+        self, sha256: str, frame: int, wanted: Mapping[str, str | None], label: str
+    ) -> Entry | None:
+        with self._store.write() as c:
+            tables.require_scan(c, sha256)
+            entry = history.do(c, sha256, frame, wanted, label=label, rater=self.rater)
+        return self._tell(entry)
+
+    # History
+
+    def undo(self, sha256: str, frame: int) -> Entry | None:
+        """Undo the last step on a frame; None if there is none. Works after reopening."""
+        with self._store.write() as c:
+            entry = history.undo(c, sha256, frame, rater=self.rater)
+        return self._tell(entry)
+
+    def redo(self, sha256: str, frame: int) -> Entry | None:
+        """Redo what was undone last; None if there is nothing."""
+        with self._store.write() as c:
+            entry = history.redo(c, sha256, frame, rater=self.rater)
+        return self._tell(entry)
+
+    def restore(self, sha256: str, frame: int, edit: int) -> Entry | None:
+        """Bring a frame to its state just after an edit (0: before the first) as a new edit."""
+        with self._store.write() as c:
+            entry = history.restore(c, sha256, frame, edit, rater=self.rater)
+        return self._tell(entry)
+
+    def steps(self, sha256: str, frame: int) -> tuple[int, int]:
+        """Return how many steps can be undone and redone."""
+        with self._store.read() as c:
+            found = history.stacks(c, sha256, frame)
+        return len(found.undo), len(found.redo)
+
+    def history(self, sha256: str | None = None, frame: int | None = None) -> list[Entry]:
+        """Return who did what when, oldest first, undo and redo included."""
+        with self._store.read() as c:
+            return history.entries(c, sha256, frame)

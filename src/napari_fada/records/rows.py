@@ -1,0 +1,116 @@
+"""What a project gives back: scans, reports and the outcome of edits, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from napari_fada.records.annotation import Annotation
+from napari_fada.records.history import Entry
+
+#: Stands for the scan as a whole where a frame is asked for (comments, review state, scores).
+WHOLE = -1
+
+
+class SpacingLike(Protocol):
+    """Size of a pixel in mm, as the ``scans`` room gives it."""
+
+    @property
+    def y(self) -> float: ...  # noqa: D102
+    @property
+    def x(self) -> float: ...  # noqa: D102
+    @property
+    def origin(self) -> str: ...  # noqa: D102
+
+
+class IdentityLike(Protocol):
+    """What groups scans of one person; only its salted hash is kept."""
+
+    def hashed(self, salt: bytes) -> str: ...  # noqa: D102
+
+
+class ScanLike(Protocol):
+    """The part of a scan that a project remembers (``scans.Scan`` fits).
+
+    The records room lies below the scans room, so it says here what it needs of it.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def sha256(self) -> str: ...  # noqa: D102
+    @property
+    def width(self) -> int: ...  # noqa: D102
+    @property
+    def height(self) -> int: ...  # noqa: D102
+    @property
+    def n_frames(self) -> int: ...  # noqa: D102
+    @property
+    def path(self) -> Path | None: ...  # noqa: D102
+    @property
+    def frame_time(self) -> float | None: ...  # noqa: D102
+    @property
+    def spacing(self) -> SpacingLike | None: ...  # noqa: D102
+    @property
+    def identity(self) -> IdentityLike: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class ScanRow:
+    """A scan as the project knows it.
+
+    ``path`` is where it was last seen; ``subject`` the salted hash that groups scans of one
+    person; ``spacing_mm`` is (y, x).
+    """
+
+    sha256: str
+    name: str
+    path: Path | None
+    width: int
+    height: int
+    n_frames: int
+    frame_time: float | None
+    spacing_mm: tuple[float, float] | None
+    spacing_origin: str | None
+    subject: str
+    added: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The eight fields and the view of a frame: what counts, and who said it.
+
+    ``fields`` and ``view`` are what counts now: the expert's word where there is one, else the
+    model's. ``reading`` is the id of the reading that the model's part comes from.
+    """
+
+    model_fields: Mapping[str, str] = field(default_factory=dict)
+    model_view: str | None = None
+    expert_fields: Mapping[str, str] = field(default_factory=dict)
+    expert_view: str | None = None
+    reading: str | None = None
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The fields that count now."""
+        return {**self.model_fields, **self.expert_fields}
+
+    @property
+    def view(self) -> str | None:
+        """The view that counts now."""
+        return self.model_view if self.expert_view is None else self.expert_view
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What an edit wrote: the records as they are kept, uid and status included.
+
+    ``entry`` is None if there was nothing to change.
+    """
+
+    entry: Entry | None
+    added: tuple[Annotation, ...] = ()
+    replaced: Mapping[str, Annotation] = field(default_factory=dict)
+    rejected: Mapping[str, Annotation] = field(default_factory=dict)

@@ -1,0 +1,294 @@
+"""Opening, creating and guarding the SQLite file under a project.
+
+Whatever SQLite reports is turned into a :class:`ProjectError` that says what happened, what
+was kept and what to do. A file that is not a sound project is refused before anything is
+written to it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import tempfile
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from napari_fada.errors import ProjectError
+from napari_fada.records import schema
+from napari_fada.records.annotation import now
+
+#: Files up to this size are checked whole when they are opened (about 0.1 s).
+CHECKED_WHOLE = 32 * 2**20
+
+_HEADER = b"SQLite format 3\0"
+_KEPT = "Every edit before this one is in the file."
+
+
+class Store:
+    """One connection to one project file.
+
+    It may be used from any thread: a lock lets one thread in at a time. Other processes may
+    have the same file open; SQLite lets one of them write at a time, and a writer waits up to
+    ``timeout`` seconds for its turn.
+
+    Parameters
+    ----------
+    path : Path
+        The project file; made if there is none.
+    timeout : float
+        Seconds to wait while another window writes.
+    """
+
+    def __init__(self, path: Path, *, timeout: float = 5.0) -> None:
+        self.path = path
+        self.lock = threading.RLock()
+        self._timeout = timeout
+        self._copy: tempfile.TemporaryDirectory[str] | None = None
+        if not path.exists():
+            self._create()
+        _require_project(path)
+        with _explained(path):
+            self._inspect()
+            self.connection, self.writable = self._connect()
+        self._inode = path.stat().st_ino
+
+    def close(self) -> None:
+        """Close the connection; calling it twice is allowed."""
+        with self.lock:
+            self.connection.close()
+            if self._copy is not None:
+                self._copy.cleanup()
+                self._copy = None
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection for looking, with errors explained."""
+        with self.lock, _explained(self.path):
+            yield self.connection
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection inside a transaction: all of it is kept, or nothing is.
+
+        Raises
+        ------
+        ProjectError
+            If the file cannot be written. The file is then as it was before.
+        """
+        with self.lock:
+            if not self.writable:
+                raise ProjectError(
+                    f"{self.path} is open for looking only: the file or its folder is read-only.",
+                    kept="Nothing in the file was changed; this edit was not made.",
+                    todo="Copy the project to a folder you may write to and open the copy.",
+                )
+            self._require_present()
+            with _explained(self.path):
+                self.connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self.connection
+                    self.connection.execute("COMMIT")
+                except BaseException:
+                    if self.connection.in_transaction:
+                        self.connection.execute("ROLLBACK")
+                    raise
+
+    def _require_present(self) -> None:
+        # SQLite would go on writing to a file that was deleted or whose drive is gone.
+        with suppress(OSError):
+            if self.path.stat().st_ino == self._inode:
+                return
+        raise ProjectError(
+            f"The project file is no longer at {self.path} (moved, deleted, or the drive is gone).",
+            kept="Edits made before that are in the file, wherever it is now; this one was "
+            "not made.",
+            todo="Bring the file or the drive back, then open the project again.",
+        )
+
+    def _create(self) -> None:
+        """Make a new project beside its final name, then give it that name in one step."""
+        draft = self.path.with_name(f".{self.path.name}.{uuid.uuid4().hex[:8]}")
+        with _explained(self.path):
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                connection = sqlite3.connect(draft, isolation_level=None)
+                try:
+                    connection.execute("PRAGMA synchronous = FULL")
+                    connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+                    schema.migrate(connection)
+                    meta = (
+                        ("project", uuid.uuid4().hex),
+                        ("salt", os.urandom(32)),
+                        ("created", now()),
+                    )
+                    connection.executemany("INSERT INTO meta VALUES (?, ?)", meta)
+                    # Stays in the file; where WAL cannot be, SQLite keeps its older journal.
+                    connection.execute("PRAGMA journal_mode = WAL")
+                finally:
+                    connection.close()
+                _publish(draft, self.path)
+            except OSError as error:
+                raise ProjectError(
+                    f"No project can be made at {self.path}: {error.strerror}.",
+                    todo="Choose a folder that exists and that you may write to.",
+                ) from error
+            finally:
+                draft.unlink(missing_ok=True)
+
+    def _inspect(self) -> None:
+        """Look at version and integrity through a connection that cannot write."""
+        connection = self._open_to_look()
+        try:
+            found = schema.version(connection)
+            if found > len(schema.MIGRATIONS):
+                raise ProjectError(
+                    f"{self.path} was written by a newer napari-fada (file version {found}, "
+                    f"this program knows {len(schema.MIGRATIONS)}).",
+                    kept="The file was not touched.",
+                    todo="Open it with that version, or update this one.",
+                )
+            if self.path.stat().st_size <= CHECKED_WHOLE:
+                verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+                if verdict != "ok":
+                    raise _damaged(self.path, str(verdict))
+            connection.execute("SELECT value FROM meta WHERE name = 'salt'").fetchone()[0]
+        except (TypeError, sqlite3.OperationalError) as error:
+            if isinstance(error, sqlite3.OperationalError) and "no such table" not in str(error):
+                raise
+            raise _damaged(self.path, "tables are missing") from error
+        finally:
+            connection.close()
+
+    def _connect(self) -> tuple[sqlite3.Connection, bool]:
+        """Open for writing if that is possible, else for looking."""
+        connection = self._open(f"{self.path.absolute().as_uri()}?mode=rw")
+        try:
+            # A read-only file or folder shows itself only when something is to be written.
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+        except sqlite3.OperationalError as error:
+            connection.close()
+            if _code(error) not in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
+                raise
+            return self._open_to_look(), False
+        found = schema.version(connection)
+        if found < len(schema.MIGRATIONS):
+            # The old file is kept whole beside the new one.
+            old = self.path.with_name(f"{self.path.name}.v{found}")
+            if not old.exists():
+                connection.execute("VACUUM INTO ?", (str(old),))
+            schema.migrate(connection)
+        return connection, True
+
+    def _open_to_look(self) -> sqlite3.Connection:
+        uri = self.path.absolute().as_uri()
+        try:
+            connection = self._open(f"{uri}?mode=ro")
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError as error:
+            connection.close()
+            if _code(error) not in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
+                raise
+        else:
+            return connection
+        # A WAL file needs its two companions, which a read-only folder does not let SQLite make.
+        log = self.path.with_name(self.path.name + "-wal")
+        if not log.exists() or log.stat().st_size == 0:
+            return self._open(f"{uri}?mode=ro&immutable=1")
+        # Edits wait in the log of a window that was killed: read them from a copy.
+        if self._copy is None:
+            self._copy = tempfile.TemporaryDirectory(prefix="napari-fada-")
+        copy = Path(self._copy.name) / self.path.name
+        for source in (self.path, log):
+            shutil.copyfile(source, copy.with_name(source.name))
+        return self._open(f"{copy.as_uri()}?mode=rw")
+
+    def _open(self, uri: str) -> sqlite3.Connection:
+        return sqlite3.connect(
+            uri,
+            uri=True,
+            timeout=self._timeout,
+            isolation_level=None,
+            check_same_thread=False,  # self.lock lets one thread in at a time
+        )
+
+
+def _publish(draft: Path, path: Path) -> None:
+    """Give a finished file its name without ever replacing one that has it already."""
+    try:
+        path.hardlink_to(draft)
+    except FileExistsError:
+        return  # another window made the project in the same moment; that one is used
+    except OSError:
+        if not path.exists():  # file systems without hard links (FAT, some network drives)
+            draft.rename(path)
+
+
+def _require_project(path: Path) -> None:
+    """Read the header ourselves: SQLite must not touch a file that is not a project."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(100)
+    except OSError as error:
+        raise ProjectError(
+            f"{path} cannot be read: {error.strerror}.", todo="Choose a project file (*.fada)."
+        ) from error
+    if len(header) == 100 and header.startswith(_HEADER):
+        if int.from_bytes(header[68:72], "big") == schema.APPLICATION_ID:
+            return
+        what = f"{path} is a database of another program, not a napari-fada project."
+    else:
+        what = f"{path} is not a napari-fada project, or its beginning is damaged."
+    raise ProjectError(
+        what, kept="The file was not touched.", todo="Choose another file, or a new name."
+    )
+
+
+def _damaged(path: Path, detail: str) -> ProjectError:
+    return ProjectError(
+        f"The project file {path} is damaged ({detail}).",
+        kept="It was not changed any further.",
+        todo="Restore it from a backup, or start a new project and export what can still be read.",
+    )
+
+
+def _code(error: sqlite3.Error) -> int:
+    """Return the primary result code of SQLite (the low byte of the extended one)."""
+    return int(getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into ours; what is a defect of the program stays as it is."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = _code(error)
+        if code == sqlite3.SQLITE_FULL:
+            raise ProjectError(
+                f"There is no space left for the project {path}.",
+                kept=f"{_KEPT} This one was not made.",
+                todo="Free some space on that drive, then do it again.",
+            ) from error
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise ProjectError(
+                f"Another program keeps the project {path} locked.",
+                kept=f"{_KEPT} This one was not made.",
+                todo="Wait for it to finish or close it, then do it again.",
+            ) from error
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise _damaged(path, str(error)) from error
+        if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+            raise ProjectError(
+                f"The project {path} cannot be reached or written ({error}).",
+                kept=f"{_KEPT} This one was not made.",
+                todo="Check the drive, the space on it and your rights there, then open the "
+                "project again.",
+            ) from error
+        raise
