@@ -1,0 +1,201 @@
+"""Parse what a model wrote into structures, report fields or a view label.
+
+``parse_answer`` never raises on model text: what can be saved is saved, what was wrong is
+said in ``problems``, and an answer that cannot be read is told apart from one that says
+"nothing here".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from napari_fada.engines.protocol import Task
+from napari_fada.pipeline.report_fields import read_fields
+from napari_fada.pipeline.salvage import INNER, Found, first_turn, loads, objects
+from napari_fada.pipeline.values import Pair, Triple, box_of, clean, keypoints_of, ring_of
+from napari_fada.records.reading import INTERPRETATION_KEYS
+from napari_fada.vocabulary import vocabulary
+
+_LISTS = ("detect", "segment", "keypoints")
+_MAX_PROBLEMS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One structure of an answer, on the model's 0–1000 grid.
+
+    ``span`` is where its object stands in the text that was parsed, for matching tokens.
+    """
+
+    label: str
+    bbox: tuple[float, float, float, float]
+    mask: tuple[Pair, ...] | None = None
+    keypoints: tuple[Triple, ...] | None = None
+    span: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an answer says.
+
+    Parameters
+    ----------
+    items : tuple of Item
+        Tasks ``detect``, ``segment`` and ``keypoints``.
+    fields : mapping of str to str
+        Task ``interpret``: the report.
+    label : str or None
+        Task ``classify``: the view.
+    problems : tuple of str
+        What was odd about the text.
+    readable : bool
+        False if the text holds no answer to the task: a failure, not an empty finding.
+    """
+
+    items: tuple[Item, ...] = ()
+    fields: Mapping[str, str] = field(default_factory=dict)
+    label: str | None = None
+    problems: tuple[str, ...] = ()
+    readable: bool = True
+
+
+def parse_answer(text: str, task: Task, *, keys: Sequence[str] = INTERPRETATION_KEYS) -> Answer:
+    """Read a model's answer to one task; any text at all is allowed.
+
+    Parameters
+    ----------
+    text : str
+        The answer as it came.
+    task : str
+        What was asked.
+    keys : sequence of str
+        ``interpret``: the keys that were asked for.
+
+    Raises
+    ------
+    ValueError
+        If there is no such task.
+    """
+    turn = first_turn(text)
+    answer = text[turn.start : turn.end]
+    if task in _LISTS:
+        parsed = _parse_items(answer, turn.start)
+    elif task == "interpret":
+        fields, problems = read_fields(answer, keys)
+        parsed = Answer(fields=fields, problems=problems, readable=bool(fields))
+    elif task == "classify":
+        parsed = _parse_label(answer)
+    elif task == "free":
+        said = bool(answer.strip())
+        parsed = Answer(problems=() if said else ("the answer is empty",), readable=said)
+    else:
+        raise ValueError(f"no such task: {task!r}")
+    problems = (*turn.problems, *parsed.problems)
+    if len(problems) > _MAX_PROBLEMS:
+        more = len(problems) - _MAX_PROBLEMS
+        problems = (*problems[:_MAX_PROBLEMS], f"and {more} further problems")
+    return Answer(parsed.items, parsed.fields, parsed.label, problems, parsed.readable)
+
+
+def _parse_items(text: str, offset: int) -> Answer:
+    read = objects(text)
+    items: list[Item] = []
+    problems: list[str] = []
+    candidates = [f for f in read.found if _is_structure(f)]
+    for number, found in enumerate(candidates, 1):
+        item, notes = _item(found, offset)
+        problems.extend(f"object {number}: {note}" for note in notes)
+        if item:
+            items.append(item)
+    if read.cut:
+        problems.append(
+            "the answer is cut off or an object is not closed; complete objects were kept"
+        )
+    says_none = not candidates and _says_none(text) and not read.cut
+    if not items and not says_none:
+        problems.append("no structure could be read in the answer")
+    return Answer(tuple(items), problems=tuple(problems), readable=bool(items) or says_none)
+
+
+def _is_structure(found: Found) -> bool:
+    names = {"bbox_2d", "box_2d", "bbox", "mask", "keypoints", "label"}
+    return found.members is None or bool(names & found.members.keys())
+
+
+def _says_none(text: str) -> bool:
+    squeezed = "".join(text.split())
+    return "[]" in squeezed or "{}" in squeezed
+
+
+def _item(found: Found, offset: int) -> tuple[Item | None, list[str]]:
+    if found.members is None:
+        return None, ["could not be read"]
+    members, notes = found.members, list[str]()
+    if found.loose:
+        notes.append("is not valid JSON; its values were picked out")
+    key = next((k for k in ("bbox_2d", "box_2d", "bbox") if k in members), None)
+    mask = ring_of(members["mask"], notes) if members.get("mask") is not None else None
+    points = (
+        keypoints_of(members["keypoints"], notes) if members.get("keypoints") is not None else None
+    )
+    corners = box_of(members[key], notes) if key else None
+    if corners is None and (outline := mask or [(x, y) for x, y, _ in points or ()]):
+        notes.append("has no box; the extent of its points was taken")
+        xs, ys = [p[0] for p in outline], [p[1] for p in outline]
+        corners = (min(xs), min(ys), max(xs), max(ys))
+    if corners is None:
+        return None, [*notes, "was left out"] if key else [*notes, "has no box"]
+    label = _class_name(members.get("label"), notes)
+    span = (offset + found.start, offset + found.end)
+    return Item(label, corners, mask, points, span), notes
+
+
+def _class_name(value: object, notes: list[str]) -> str:
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    name = value.strip() if isinstance(value, str) else ""
+    if not name or name == INNER:
+        notes.append("has no label")
+        return ""
+    category = vocabulary().resolve(name)
+    if category is None:
+        notes.append(f"unknown label {clean(name)!r}")
+        return name
+    if category.name != name:
+        notes.append(f"label {clean(name)!r} taken as {category.name!r}")
+    return category.name
+
+
+def _parse_label(text: str) -> Answer:
+    read = objects(text)
+    for found in read.found:
+        if found.members is not None and "label" in found.members:
+            value = found.members["label"]
+            problems = ("the answer is not valid JSON",) if found.loose else ()
+            return _view(value, problems)
+    # Perhaps only the closing brace is missing, and the label itself is whole.
+    closed = loads(text[text.find("{") :].rstrip(", \n") + "}") if read.cut else None
+    if isinstance(closed, dict) and "label" in closed:
+        return _view(closed["label"], ("the answer is cut off after the label",))
+    bare = text.strip().strip("`").strip().strip('"')
+    if vocabulary().resolve_view(bare):
+        return _view(bare, ("the answer is a bare label without JSON",))
+    problem = "the answer is cut off" if read.cut else "no label could be read in the answer"
+    return Answer(problems=(problem,), readable=False)
+
+
+def _view(value: object, problems: tuple[str, ...]) -> Answer:
+    if isinstance(value, list) and value:
+        value = value[0]
+    if value is None or value in ("", []):
+        return Answer(problems=(*problems, "the answer names no view"))
+    if not isinstance(value, str) or value == INNER or not value.strip():
+        return Answer(problems=(*problems, "the view label is not text"), readable=False)
+    name = value.strip()
+    view = vocabulary().resolve_view(name)
+    if view is None:
+        return Answer(label=name, problems=(*problems, f"unknown view label {clean(name)!r}"))
+    if view.name != name:
+        problems = (*problems, f"view label {clean(name)!r} taken as {view.name!r}")
+    return Answer(label=view.name, problems=problems)
