@@ -26,7 +26,8 @@ ROOMS = (
 
 def loaded_by(code: str) -> list[str]:
     """Return the heavy packages that a fresh interpreter has loaded after some code."""
-    script = f"{code}\nimport json, sys\nprint(json.dumps([m for m in {HEAVY!r} if m in sys.modules]))"
+    tell = f"import json, sys; print(json.dumps([m for m in {HEAVY!r} if m in sys.modules]))"
+    script = f"{code}\n{tell}"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
     )
