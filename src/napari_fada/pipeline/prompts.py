@@ -1,0 +1,144 @@
+"""Prompt sets: the wording by which a model is called, as data with a name and a hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+from napari_fada.engines.protocol import Prompt, Task
+from napari_fada.errors import ModelError
+from napari_fada.records.reading import INTERPRETATION_KEYS
+from napari_fada.vocabulary import vocabulary
+
+Variant = Literal["full", "anatomy", "clinical"]
+
+DEFAULT_PROMPTS = "napari-fada-1"
+PLACE = "{classes}"
+
+_VARIANTS: Mapping[Variant, tuple[str, tuple[str, ...]]] = {
+    "full": ("interpret", INTERPRETATION_KEYS),
+    "anatomy": ("interpret_anatomy", INTERPRETATION_KEYS[:4]),
+    "clinical": ("interpret_clinical", INTERPRETATION_KEYS[4:]),
+}
+_WITH_CLASSES = ("detect", "segment", "keypoints")
+_REQUIRED = ("interpret", "classify", "detect", "segment")
+_MAX_TOKENS = {"classify": 256}
+_DEFAULT_MAX_TOKENS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class PromptSet:
+    """The prompts of one calling convention.
+
+    Parameters
+    ----------
+    name : str
+        How results refer to it.
+    prompts : mapping of str to str
+        ``interpret``, ``interpret_anatomy``, ``interpret_clinical``, ``classify``, ``detect``,
+        ``segment``, ``keypoints``; the last three hold ``{classes}``.
+    max_tokens : mapping of str to int
+        Length limits by task, where they differ from ours.
+    """
+
+    name: str
+    prompts: Mapping[str, str]
+    max_tokens: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, name_or_path: str | Path = DEFAULT_PROMPTS) -> PromptSet:
+        """Read a prompt set that comes with the package, by name, or any TOML file, by path.
+
+        Raises
+        ------
+        ModelError
+            If there is none, or it is not a prompt set.
+        """
+        bundled = files(__package__).joinpath("prompt_sets")
+        source = bundled.joinpath(f"{name_or_path}.toml")
+        try:
+            if isinstance(name_or_path, str) and source.is_file():
+                text = source.read_text(encoding="utf-8")
+            else:
+                text = Path(name_or_path).read_text(encoding="utf-8")
+            data = tomllib.loads(text)
+        except (OSError, ValueError) as error:
+            known = ", ".join(sorted(p.name.removesuffix(".toml") for p in bundled.iterdir()))
+            raise ModelError(
+                f"The prompt set {str(name_or_path)!r} cannot be read: {error}.",
+                todo=f"Give a TOML file, or one of: {known}.",
+            ) from error
+        return cls.from_dict(data)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> PromptSet:
+        """Build a prompt set from its TOML form (``name``, ``[prompts]``, ``[max_tokens]``).
+
+        Raises
+        ------
+        ModelError
+            If a prompt is missing, or one that asks for classes has no place for them.
+        """
+        prompts = data.get("prompts")
+        name = data.get("name")
+        if not isinstance(name, str) or not name or not isinstance(prompts, Mapping):
+            raise ModelError("A prompt set needs a name and a table of prompts.")
+        missing = [key for key in _REQUIRED if not isinstance(prompts.get(key), str)]
+        if missing:
+            raise ModelError(f"The prompt set {name!r} lacks: {', '.join(missing)}.")
+        for key in _WITH_CLASSES:
+            if key in prompts and PLACE not in prompts[key]:
+                raise ModelError(f"The prompt {key!r} of {name!r} has no place {PLACE}.")
+        return cls(name, dict(prompts), dict(data.get("max_tokens", {})))
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the wording (sorted JSON of the prompts: comments do not count)."""
+        wording = json.dumps(dict(self.prompts), sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(wording.encode("utf-8")).hexdigest()
+
+    def prompt(
+        self,
+        task: Task,
+        classes: Sequence[str] = (),
+        variant: Variant = "full",
+    ) -> Prompt:
+        """Build the prompt for one task.
+
+        Parameters
+        ----------
+        task : str
+            Any but ``free``, which has no fixed wording.
+        classes : sequence of str
+            ``detect``, ``segment``, ``keypoints``: what to ask for, in this order.
+        variant : {"full", "anatomy", "clinical"}
+            ``interpret``: all eight fields, the first four, or the last four.
+
+        Raises
+        ------
+        ValueError
+            If classes are missing or given to a task that takes none.
+        ModelError
+            If this prompt set has no such prompt.
+        """
+        if (task in _WITH_CLASSES) != bool(classes):
+            raise ValueError(f"task {task!r} with classes {list(classes)!r}")
+        name, keys = _VARIANTS[variant] if task == "interpret" else (str(task), ())
+        if name not in self.prompts:
+            raise ModelError(f"The prompt set {self.name!r} has no prompt {name!r}.")
+        labels = tuple(classes)
+        if task == "classify":
+            labels = tuple(view.name for view in vocabulary().views)
+        return Prompt(
+            task=task,
+            text=self.prompts[name].replace(PLACE, ", ".join(classes)),
+            keys=keys,
+            labels=labels,
+            max_tokens=self.max_tokens.get(task, _MAX_TOKENS.get(task, _DEFAULT_MAX_TOKENS)),
+        )
