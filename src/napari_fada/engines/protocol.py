@@ -52,21 +52,25 @@ class Token:
     """One piece of an answer as it arrives.
 
     ``logprob`` is the natural logarithm of the model's probability for it (before the
-    grammar), ``forced`` tells that the grammar left no choice.
+    grammar), ``forced`` tells that the grammar left no choice; then the model need not have
+    been asked, and ``logprob`` is 0. ``text`` may be empty: a character can take two tokens.
+    ``id`` is the token's number in the vocabulary, -1 where there is none.
     """
 
     prompt: int
     text: str
     logprob: float
     forced: bool = False
+    id: int = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
     """The whole answer to one prompt, sent after its last token.
 
-    ``seconds`` is wall time for this prompt; ``image_seconds`` what the image prefix cost
-    in this call (0 when it was already encoded).
+    ``seconds`` is wall time for this prompt, without the image; ``image_seconds`` what the
+    image prefix cost in this call (0 when it was already encoded). The first prompt carries
+    it, so that the sum over a call is right.
     """
 
     prompt: int
@@ -82,12 +86,14 @@ class EngineInfo:
     """What is loaded, for provenance and for choosing what may be asked.
 
     ``classes`` and ``keypoints`` are empty when the pack does not say (then everything may
-    be asked, but keypoints are not asked for).
+    be asked, but keypoints are not asked for). ``calibration`` is (slope, offset) for turning
+    a mean log-probability into a score, see ``pipeline.scores``.
     """
 
     model: ModelRef
     classes: tuple[str, ...] = ()
     keypoints: tuple[str, ...] = ()
+    calibration: tuple[float, float] | None = None
 
 
 class Cancel(Protocol):

@@ -1,0 +1,8 @@
+"""The llama.cpp engine: one image prefix, many answers."""
+
+from __future__ import annotations
+
+from napari_fada.engines.llama.session import LlamaEngine, engine_versions
+from napari_fada.engines.llama.template import ChatTemplate
+
+__all__ = ["ChatTemplate", "LlamaEngine", "engine_versions"]

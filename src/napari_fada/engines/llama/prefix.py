@@ -1,0 +1,177 @@
+"""The image prefix: encoded once, kept while its frame is in use, and brought back later.
+
+Everything up to the end of the image is decoded into sequence 0, where nothing else ever is:
+on models with recurrent layers a sequence can only be continued from its very end.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from napari_fada.engines.llama.context import BATCH, Context, Piece
+from napari_fada.engines.llama.library import last_words
+from napari_fada.engines.llama.model import Model
+from napari_fada.engines.protocol import Image
+from napari_fada.errors import EngineError
+
+_TEXT, _IMAGE = 0, 1
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """What sequence 0 holds: its key, its cells, and the position after it.
+
+    Positions follow M-RoPE: an image of w × h tokens advances them by max(w, h).
+    """
+
+    key: str
+    cells: int
+    position: int
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A text or an image of a prompt, as llama.cpp has cut it."""
+
+    pointer: Any
+    kind: int
+    tokens: int
+
+
+class PrefixStore:
+    """Saved prefixes of the frames used last, within a budget of bytes."""
+
+    def __init__(self, budget: int) -> None:
+        self.budget = budget
+        self._kept: OrderedDict[str, tuple[Prefix, bytes]] = OrderedDict()
+
+    def put(self, prefix: Prefix, state: bytes) -> None:
+        """Keep a prefix, and let go of the oldest ones if there are too many."""
+        self._kept[prefix.key] = (prefix, state)
+        self._kept.move_to_end(prefix.key)
+        while sum(len(s) for _, s in self._kept.values()) > self.budget:
+            self._kept.popitem(last=False)
+
+    def get(self, key: str) -> tuple[Prefix, bytes] | None:
+        """Return a prefix, which makes it the newest, or None."""
+        if key not in self._kept:
+            return None
+        self._kept.move_to_end(key)
+        return self._kept[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._kept
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._kept.clear()
+
+
+@contextmanager
+def image_chunks(model: Model, before: str, image: Image) -> Iterator[list[Chunk]]:
+    """Cut "text, image" into chunks, which live as long as the block.
+
+    Raises
+    ------
+    EngineError
+        If llama.cpp refuses the image, or has resized it.
+    """
+    media = model.lib.media
+    height, width = image.shape[:2]
+    text = before.encode() + media.mtmd_default_marker()
+    data = image.tobytes()
+    pixels = (ctypes.c_uint8 * len(data)).from_buffer_copy(data)
+    bitmap = media.mtmd_bitmap_init(width, height, pixels)
+    chunks = media.mtmd_input_chunks_init()
+    try:
+        last_words()
+        wanted = media.mtmd_input_text(text, len(text), True, True)
+        bitmaps = (media.mtmd_bitmap_p_ctypes * 1)(bitmap)
+        code = media.mtmd_tokenize(model.media, chunks, ctypes.byref(wanted), bitmaps, 1)
+        if code != 0:
+            raise EngineError(
+                f"llama.cpp cannot take the image of {width} × {height} "
+                f"(code {code}; {last_words()})."
+            )
+        found = []
+        for i in range(media.mtmd_input_chunks_size(chunks)):
+            pointer = media.mtmd_input_chunks_get(chunks, i)
+            kind = int(media.mtmd_input_chunk_get_type(pointer))
+            found.append(Chunk(pointer, kind, int(media.mtmd_input_chunk_get_n_tokens(pointer))))
+        yield found
+    finally:
+        media.mtmd_input_chunks_free(chunks)
+        media.mtmd_bitmap_free(bitmap)
+
+
+def text_tokens(model: Model, chunk: Chunk) -> list[int]:
+    """Return the tokens of a text chunk."""
+    n = ctypes.c_size_t(0)
+    pointer = model.lib.media.mtmd_input_chunk_get_tokens_text(chunk.pointer, ctypes.byref(n))
+    return [int(pointer[i]) for i in range(n.value)]
+
+
+def encode_image(model: Model, chunk: Chunk) -> Any:
+    """Run the vision tower and return its embeddings (valid until it runs again)."""
+    media = model.lib.media
+    last_words()
+    code = media.mtmd_encode_chunk(model.media, chunk.pointer)
+    if code != 0:
+        raise EngineError(f"The vision tower failed (code {code}; {last_words()}).")
+    return media.mtmd_get_output_embd(model.media)
+
+
+def decode_image(
+    model: Model, context: Context, chunk: Chunk, embeddings: Any, position: int
+) -> int:
+    """Decode an encoded image into sequence 0 and return the position after it."""
+    media = model.lib.media
+    after = ctypes.c_int32(position)
+    callback = media.mtmd_helper_post_decode_callback()
+    context.check(
+        media.mtmd_helper_decode_image_chunk(
+            model.media,
+            context.pointer,
+            chunk.pointer,
+            embeddings,
+            position,
+            0,
+            BATCH,
+            ctypes.byref(after),
+            callback,
+            None,
+        )
+    )
+    return after.value
+
+
+def decode_prefix(
+    model: Model, context: Context, chunks: list[Chunk], key: str, encode: Any
+) -> Prefix:
+    """Decode the chunks of a prefix into an empty sequence 0.
+
+    Parameters
+    ----------
+    model, context : Model, Context
+        Where to.
+    chunks : list of Chunk
+        From :func:`image_chunks`.
+    key : str
+        What the prefix is called.
+    encode : callable
+        An image chunk to its embeddings.
+    """
+    position = 0
+    for chunk in chunks:
+        if chunk.kind == _TEXT:
+            tokens = text_tokens(model, chunk)
+            context.decode([Piece(0, position, tokens)], logits=False)
+            position += len(tokens)
+        elif chunk.kind == _IMAGE:
+            position = decode_image(model, context, chunk, encode(chunk), position)
+    return Prefix(key, sum(c.tokens for c in chunks), position)

@@ -1,0 +1,224 @@
+"""The engine: prompts about one frame, answered behind one shared image prefix."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from napari_fada.engines.forms import JsonStyle, form_for
+from napari_fada.engines.llama.brake import Brake
+from napari_fada.engines.llama.context import Aborted
+from napari_fada.engines.llama.decode import Answer, Picker
+from napari_fada.engines.llama.image import check_image
+from napari_fada.engines.llama.library import version
+from napari_fada.engines.llama.model import Model
+from napari_fada.engines.llama.prefix import Prefix
+from napari_fada.engines.llama.template import QWEN, ChatTemplate
+from napari_fada.engines.llama.workspace import Workspace
+from napari_fada.engines.protocol import Cancel, Completion, EngineInfo, Image, Prompt, Token
+from napari_fada.errors import EngineError
+
+#: From this many cores on, answers of one call are decoded together (see docs/engine.md).
+BATCH_FROM_THREADS = 8
+#: Bytes of saved image prefixes; one of a 0.8B model takes about 25 MB.
+SAVED_PREFIXES = 256 * 2**20
+#: Above this many tokens, or where one step takes this long, a decode can be interrupted.
+_WATCH_TOKENS, _WATCH_SECONDS = 16, 0.1
+
+
+def engine_versions() -> dict[str, str]:
+    """Return the versions that belong into the provenance of an answer."""
+    return {"llama-cpp-python": version("llama-cpp-python")}
+
+
+class LlamaEngine:
+    """A model pack run by llama.cpp.
+
+    Parameters
+    ----------
+    text_gguf, vision_gguf : Path
+        The two files of the pack.
+    info : EngineInfo
+        What they are.
+    image_size : int or (int, int), optional
+        Side, or (height, width), that every frame is stretched to; without it, near the
+        original size as the Qwen-VL processor does.
+    threads : int, optional
+        Default: one for a small model, else the physical cores.
+    n_ctx : int, optional
+        Cells of the context; default: as many as the questions need.
+    gpu_layers : int
+        Layers on the graphics card, -1 for all.
+    batch : bool, optional
+        Decode the answers of one call together. Default: on a graphics card or with many
+        cores.
+    forced : bool
+        Feed the tokens that the form of the answer leaves no choice about in batches.
+    style : {"auto", "compact", "spaced"}
+        How the model writes JSON.
+    template : ChatTemplate
+        How a conversation is written.
+    temperature, seed : float, int
+        0 is greedy; above, tokens are drawn.
+
+    Raises
+    ------
+    EngineError
+        If the files cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        text_gguf: Path | str,
+        vision_gguf: Path | str,
+        *,
+        info: EngineInfo,
+        image_size: int | tuple[int, int] | None = None,
+        threads: int | None = None,
+        n_ctx: int | None = None,
+        gpu_layers: int = 0,
+        batch: bool | None = None,
+        forced: bool = True,
+        style: JsonStyle = "auto",
+        template: ChatTemplate = QWEN,
+        temperature: float = 0.0,
+        seed: int = 0,
+    ) -> None:
+        self._info = info
+        self._forced, self._style, self._template = forced, style, template
+        self._brake = Brake()
+        self._model = Model(
+            Path(text_gguf), Path(vision_gguf),
+            threads=threads, gpu_layers=gpu_layers, watch=self._brake.look,
+        )  # fmt: skip
+        many = gpu_layers != 0 or self._model.threads >= BATCH_FROM_THREADS
+        self._together = many if batch is None else batch
+        self._picker = Picker(self._model, temperature, seed)
+        self._room = Workspace(
+            self._model, self._brake, before=template.before,
+            size=(image_size, image_size) if isinstance(image_size, int) else image_size,
+            cells=n_ctx, saved=SAVED_PREFIXES,
+        )  # fmt: skip
+        self._closed = False
+        self._turn = 0
+
+    @property
+    def info(self) -> EngineInfo:
+        """What is loaded."""
+        return self._info
+
+    def __enter__(self) -> LlamaEngine:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the memory. Calling it twice is allowed."""
+        self._closed = True
+        self._turn += 1
+        self._room.close()
+        self._model.free()
+
+    def ask(
+        self, image: Image, prompts: Sequence[Prompt], *, cancel: Cancel | None = None
+    ) -> Iterator[Token | Completion]:
+        """Answer prompts about one image, streaming (see :class:`protocol.Engine`)."""
+        check_image(image)
+        if self._closed:
+            raise EngineError("The model was closed.", todo="Load it again.")
+        self._turn += 1
+        return self._ask(image, prompts, cancel, self._turn)
+
+    def _ask(
+        self, image: Image, prompts: Sequence[Prompt], cancel: Cancel | None, turn: int
+    ) -> Iterator[Token | Completion]:
+        """Pass the events on as long as nothing else was asked in between."""
+        if self._turn == turn:
+            self._room.leave()
+            self._brake.hold(cancel)
+        try:
+            events = self._events(image, prompts)
+            while self._turn == turn:
+                event = next(events, None)
+                if event is None:
+                    return
+                yield event
+            raise EngineError(
+                "The engine was asked something else, or closed, before this answer was read.",
+                todo="Read each answer to its end before the next question.",
+            )
+        finally:
+            if self._turn == turn:
+                self._room.leave()
+
+    def _events(self, image: Image, prompts: Sequence[Prompt]) -> Iterator[Token | Completion]:
+        answers = [
+            Answer(
+                i, prompt, form_for(prompt, self._style), self._model,
+                question=self._question(prompt), force=self._forced,
+            )
+            for i, prompt in enumerate(prompts)
+        ]  # fmt: skip
+        groups = [answers] if self._together and answers else [[a] for a in answers]
+        try:
+            if answers and not self._brake.check():
+                prefix, seconds = self._room.enter(
+                    image,
+                    cells=max(sum(a.cells for a in group) for group in groups),
+                    sequences=1 + len(groups[0]),
+                )
+                answers[0].image_seconds = seconds
+                for group in groups:
+                    yield from self._answer(group, prefix)
+        except Aborted:
+            pass  # The unfinished answers are told below.
+        except EngineError:
+            # What the memory holds after a failure is unknown; the next question starts anew.
+            self._room.reset()
+            raise
+        for answer in answers:
+            if not answer.told:
+                yield answer.completion()
+
+    def _question(self, prompt: Prompt) -> list[int]:
+        """Return the tokens behind the image; markers are recognised in the template only."""
+        return [
+            *self._model.tokenise(prompt.text.encode()),
+            *self._model.tokenise(self._template.after.encode(), special=True),
+        ]
+
+    def _answer(self, group: list[Answer], prefix: Prefix) -> Iterator[Token | Completion]:
+        """Decode the answers of a group side by side until all have stopped."""
+        context = self._room.context
+        for sequence, answer in enumerate(group, start=1):
+            # All copies are made before anything is decoded, and sequence 0 stays as it is.
+            context.copy(0, sequence)
+            yield from answer.begin(sequence, prefix.position)
+            if answer.stop:
+                yield answer.completion()
+        step = 0.0
+        while active := [a for a in group if not a.stop]:
+            if self._brake.check():
+                raise Aborted
+            began = time.perf_counter()
+            waiting = sum(len(a.pending) for a in active)
+            context.watch(waiting > _WATCH_TOKENS or step > _WATCH_SECONDS)
+            rows = context.decode([a.piece() for a in active])
+            step = time.perf_counter() - began
+            for answer, row in zip(active, rows, strict=True):
+                # Everything is drawn from the rows before the caller sees any of it: they are
+                # views that the next decode overwrites.
+                answer.absorb(row, self._picker)
+            for answer in active:
+                yield from answer.news()
+                if answer.stop:
+                    context.drop(answer.sequence)
+                    yield answer.completion()

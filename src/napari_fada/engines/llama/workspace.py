@@ -1,0 +1,177 @@
+"""The context an engine works in: grown when needed, with the current frame's prefix in it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from napari_fada.engines.llama.brake import Brake
+from napari_fada.engines.llama.context import Aborted, Context
+from napari_fada.engines.llama.image import fingerprint, prepare, target_size
+from napari_fada.engines.llama.model import Model
+from napari_fada.engines.llama.prefix import (
+    Chunk,
+    Prefix,
+    PrefixStore,
+    decode_prefix,
+    encode_image,
+    image_chunks,
+)
+from napari_fada.engines.protocol import Image
+from napari_fada.errors import EngineError
+
+_ROUND = 256
+
+
+class Workspace:
+    """Context and image prefixes of one model.
+
+    Parameters
+    ----------
+    model : Model
+        Whose workspace it is.
+    brake : Brake
+        Asked whether to stop.
+    before : str
+        The conversation up to the image.
+    size : (int, int) or None
+        What every frame is stretched to; None decides by the frame.
+    cells : int or None
+        A fixed size of the context; None grows it as needed.
+    saved : int
+        Bytes of prefixes to keep for frames that were used before.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        brake: Brake,
+        *,
+        before: str,
+        size: tuple[int, int] | None,
+        cells: int | None,
+        saved: int,
+    ) -> None:
+        self.model, self.brake = model, brake
+        self._before, self._size = before, size
+        self._cells = cells
+        self._context: Context | None = None
+        self._current: Prefix | None = None
+        self._store = PrefixStore(saved)
+
+    @property
+    def context(self) -> Context:
+        """The context; there is one after :meth:`enter`."""
+        assert self._context is not None
+        return self._context
+
+    def enter(self, image: Image, cells: int, sequences: int) -> tuple[Prefix, float]:
+        """Make the prefix of a frame stand in sequence 0, with room behind it.
+
+        Parameters
+        ----------
+        image : uint8 array
+            The frame.
+        cells : int
+            Tokens that will be decoded behind the prefix.
+        sequences : int
+            Sequences, the prefix included.
+
+        Returns
+        -------
+        Prefix, float
+            And the seconds it took, 0 if it stood there already.
+
+        Raises
+        ------
+        Aborted
+            If the brake was pulled.
+        EngineError
+            If the frame cannot be encoded, or the questions do not fit.
+        """
+        key = fingerprint(image)
+        if self._current is not None and self._current.key == key:
+            self._make_room(self._current.cells + cells, sequences)
+            return self._current, 0.0
+        began = time.perf_counter()
+        self._park()
+        found = self._store.get(key)
+        if found is not None:
+            prefix, state = found
+            self._make_room(prefix.cells + cells, sequences)
+            if self.context.restore(0, state):
+                self._current = prefix
+                return prefix, time.perf_counter() - began
+            self.context.clear()
+        self._current = self._encode(key, image, cells, sequences)
+        return self._current, time.perf_counter() - began
+
+    def _encode(self, key: str, image: Image, cells: int, sequences: int) -> Prefix:
+        size = self._size or target_size(*image.shape[:2])
+        with image_chunks(self.model, self._before, prepare(image, size)) as chunks:
+            self._make_room(sum(c.tokens for c in chunks) + cells, sequences)
+            self.context.watch(True)
+            try:
+                return decode_prefix(self.model, self.context, chunks, key, self._see)
+            except (Aborted, EngineError):
+                self.context.clear()
+                raise
+
+    def _see(self, chunk: Chunk) -> Any:
+        embeddings = encode_image(self.model, chunk)
+        if self.brake.check():
+            raise Aborted
+        return embeddings
+
+    def _park(self) -> None:
+        """Save the prefix in sequence 0 for a later return, and empty the memory."""
+        if self._current is not None and self._context is not None:
+            if self._current.key not in self._store:
+                self._store.put(self._current, self._context.save(0))
+            self._current = None
+        if self._context is not None:
+            self._context.clear()
+
+    def _make_room(self, cells: int, sequences: int) -> None:
+        """Grow the context where it is too small; the prefix in it is carried over."""
+        limit = self._cells or self.model.trained_context
+        if cells > limit:
+            raise EngineError(
+                f"The image and the questions need {cells} tokens; the context holds {limit}.",
+                todo="Ask for fewer tokens at once, or load the model with a larger n_ctx.",
+            )
+        old = self._context
+        if old is not None and old.cells >= cells and old.sequences >= sequences:
+            return
+        wanted = self._cells or min(limit, -(-cells // _ROUND) * _ROUND)
+        state = None
+        if old is not None:
+            wanted, sequences = max(wanted, old.cells), max(sequences, old.sequences)
+            state = old.save(0) if self._current is not None else None
+            old.free()
+            self._context = None
+        self._context = Context(
+            self.model, cells=wanted, sequences=sequences, threads=self.model.threads,
+            abort=self.brake.abort,
+        )  # fmt: skip
+        if state is not None and not self._context.restore(0, state):
+            self._current = None
+            raise EngineError("The image prefix could not be moved to a larger context.")
+
+    def leave(self) -> None:
+        """Forget everything behind the prefix."""
+        if self._context is not None:
+            for sequence in range(1, self._context.sequences):
+                self._context.drop(sequence)
+
+    def reset(self) -> None:
+        """Give up the context, after a failure; the next question builds a new one."""
+        self._current = None
+        if self._context is not None:
+            self._context.free()
+            self._context = None
+
+    def close(self) -> None:
+        """Free the context and the saved prefixes."""
+        self.reset()
+        self._store.clear()
