@@ -137,7 +137,8 @@ class Store:
                     todo="Choose a folder that exists and that you may write to.",
                 ) from error
             finally:
-                draft.unlink(missing_ok=True)
+                with suppress(OSError):
+                    draft.unlink()
 
     def _inspect(self) -> None:
         """Look at version and integrity through a connection that cannot write."""
@@ -170,8 +171,7 @@ class Store:
             # A read-only file or folder shows itself only when something is to be written.
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute("ROLLBACK")
+            connection.execute("UPDATE meta SET value = value WHERE name = ''")
         except sqlite3.OperationalError as error:
             connection.close()
             if _code(error) not in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
