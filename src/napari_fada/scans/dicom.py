@@ -159,7 +159,7 @@ class _Pixels:
         package = _ADVICE.get(str(self._decoder.UID))
         return ScanError(
             f"Frame {index} of {self._path.name} ({self._decoder.UID.name}) cannot be decoded: "
-            f"{'; '.join(others) or first}.",
+            f"{('; '.join(others) or first).rstrip('.')}.",
             todo="Export the scan again, uncompressed if possible"
             + (f", or install a decoder with: pip install {package}." if package else "."),
         )
@@ -190,7 +190,7 @@ class _Pixels:
                 return 255 - array
             top = 2 ** (shape.stored - 1) - 1 if shape.signed else 2**shape.stored - 1
             low = -top - 1 if shape.signed else 0
-            return (top + low - array.astype(np.int64)).astype(array.dtype)
+            array = (top + low - array.astype(np.int64)).astype(array.dtype)
         return array
 
 

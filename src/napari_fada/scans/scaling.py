@@ -28,7 +28,8 @@ class Limits:
             return np.zeros(array.shape, np.uint8)
         values = array.astype(np.float64)
         values -= self.low
-        values *= 255.0 / (self.high - self.low)
+        values *= 255.0
+        values /= self.high - self.low
         values = np.nan_to_num(values, copy=False, nan=0.0, posinf=255.0, neginf=0.0)
         return (np.clip(values, 0.0, 255.0) + 0.5).astype(np.uint8)
 

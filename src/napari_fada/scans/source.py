@@ -118,7 +118,7 @@ def explained(name: str, what: str) -> Iterator[None]:
     except Exception as error:  # codecs raise anything; the user needs one kind of error
         reason = str(error).split("\n")[0].strip() or type(error).__name__
         raise ScanError(
-            f"{what}: {reason}.".replace("..", "."),
+            f"{what}: {reason.rstrip('.')}.",
             todo="The file seems damaged; export or copy it again.",
         ) from error
 

@@ -107,11 +107,18 @@ def pixels_of(image: Image.Image, mode: str) -> Array:
 
 
 def _grey_palette(image: Image.Image) -> bool:
-    palette = image.getpalette("RGB") or []
-    return palette[0::3] == palette[1::3] == palette[2::3]
+    # image.getpalette() would decode the picture first; the header has it already.
+    palette = image.palette
+    if palette is None:
+        return False
+    step = len(palette.rawmode or palette.mode)
+    data = bytes(palette.palette)
+    return data[0::step] == data[1::step] == data[2::step]
 
 
 def _orientation(image: Image.Image) -> int:
+    if image.format == "PNG" and "exif" not in image.info:
+        return 1  # Pillow would decode the whole picture to look for a late chunk
     try:
         value = image.getexif().get(ORIENTATION, 1)
     except Exception:  # a damaged EXIF block does not damage the picture

@@ -23,7 +23,12 @@ def open_tiff(path: Path, name: str, form: str) -> Source:  # noqa: ARG001 (one 
     size = path.stat().st_size
     problems: list[str] = []
     with tifffile.TiffFile(path) as tif:
-        pages = [page.aspage() for page in tif.pages]
+        try:
+            pages = [page.aspage() for page in tif.pages]
+        except tifffile.TiffFileError as error:
+            raise ScanError(
+                f"{name} is damaged or cut short: {error}.", todo="Copy or export it again."
+            ) from error
         if not pages:
             raise truncated(name, "a TIFF file without a page")
         first = pages[0]
