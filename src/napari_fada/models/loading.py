@@ -1,0 +1,109 @@
+"""From the name of a model to an engine that answers."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+from napari_fada import __version__
+from napari_fada.engines.host import HostedEngine, Spec
+from napari_fada.engines.protocol import Engine, EngineInfo
+from napari_fada.errors import ModelError
+from napari_fada.models.catalogue import find_pack
+from napari_fada.models.gguf_files import GgufFile
+from napari_fada.models.pack import Pack, with_digests
+from napari_fada.records.reading import ModelRef
+
+FACTORY = "napari_fada.models.loading:llama_engine"
+
+
+def load_engine(
+    name_or_path: str | Path = "fada-mini",
+    *,
+    vision: str | Path | None = None,
+    hosted: bool = True,
+    threads: int | None = None,
+    prompt_set: str | None = None,
+    **options: Any,
+) -> Engine:
+    """Find a model, check its files, load it and return the engine.
+
+    Parameters
+    ----------
+    name_or_path, vision
+        See `find_pack`.
+    hosted : bool
+        Run it in a child process (the default), or in this one.
+    threads : int, optional
+        Processor threads; the engine chooses if None.
+    prompt_set : str, optional
+        Name or path of the prompts to ask with, if not the pack's own.
+    **options
+        For the engine, see `napari_fada.engines.llama.LlamaEngine`.
+
+    Raises
+    ------
+    ModelError
+        If the model is not found, or one of its files is missing, damaged or of the wrong
+        kind; says which.
+    EngineError
+        If the engine cannot start.
+    """
+    pack = find_pack(name_or_path, vision)
+    if pack.kind != "gguf":
+        raise ModelError(
+            f"The model {pack.name} is of the kind {pack.kind!r}; this version runs 'gguf'.",
+            todo="It may need a newer napari-fada.",
+        )
+    pack.verify()
+    text, image_part = pack.inspect()
+    if importlib.util.find_spec("llama_cpp") is None:
+        raise ModelError(
+            f"The model {pack.name} needs llama.cpp, which is not installed.",
+            todo='Install it with: pip install "napari-fada[gguf]" (it is compiled on the way: '
+            "a C++ compiler is needed, and some minutes).",
+        )
+    kwargs: dict[str, Any] = {
+        "text_gguf": text.path,
+        "vision_gguf": image_part.path,
+        "info": _info(pack, text, prompt_set),
+        "image_size": pack.image_size,
+        "threads": threads,
+        **options,
+    }
+    if hosted:
+        return HostedEngine(Spec(FACTORY, kwargs, threads=threads))
+    return llama_engine(**kwargs)
+
+
+def llama_engine(**kwargs: Any) -> Engine:
+    """Build the llama.cpp engine; in the child process this is what its spec names."""
+    from napari_fada.engines.llama import LlamaEngine
+
+    engine: Engine = LlamaEngine(**kwargs)
+    return engine
+
+
+def _info(pack: Pack, text: GgufFile, prompt_set: str | None) -> EngineInfo:
+    """Say what is loaded; the hash of the prompts is for the pipeline to add."""
+    whole = with_digests(pack)
+    digests = {whole.text_path: whole.text.sha256, whole.vision_path: whole.vision.sha256}
+    sha256 = digests.pop(text.path)
+    versions = {
+        "napari-fada": __version__,
+        "llama-cpp-python": importlib.metadata.version("llama-cpp-python"),
+        "pack": pack.version,
+        "mmproj-sha256": next(iter(digests.values())),
+    }
+    model = ModelRef(
+        pack=pack.name,
+        sha256=sha256,
+        prompt_set=prompt_set or pack.prompt_set,
+        prompt_hash="",
+        engine="llama.cpp",
+        quantisation=text.quantisation,
+        versions={name: value for name, value in versions.items() if value},
+    )
+    return EngineInfo(model, classes=pack.classes, keypoints=pack.keypoints)
