@@ -1,0 +1,216 @@
+"""A Labels layer that shows polygon records as masks, and turns strokes into records.
+
+The polygon is the record; the mask is drawn from it. When a stroke of the brush ends, the
+records whose pixels changed get a new outline; nothing is updated both ways while painting.
+napari's own undo history is emptied each time, because every stroke is a step of the
+project's history: Ctrl+Z on this layer undoes there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from napari_fada.records import geometry
+from napari_fada.records.annotation import Annotation
+from napari_fada.vocabulary import vocabulary
+from napari_fada.workstation import napari_private as private
+from napari_fada.workstation import raster
+from napari_fada.workstation.desk import Busy, Desk, Edit, Records, corrected
+from napari_fada.workstation.styles import rgba_of
+
+SIMPLIFY = 0.5
+"""Pixels by which an outline may leave the painted edge, so that it stays editable."""
+
+
+class LabelsBinding:
+    """Keeps one Labels layer and the polygon records in step, both ways.
+
+    Parameters
+    ----------
+    layer : napari Labels layer
+        Made by ``layers.make_layers``; (frame, row, column) on scans of several frames.
+    desk : Desk
+        Takes the edits and knows the frame that is shown.
+    """
+
+    kind = "polygon"
+
+    def __init__(self, layer: Any, desk: Desk) -> None:
+        self.layer, self._desk = layer, desk
+        self._records: dict[int, tuple[Annotation, ...]] = {}
+        self._values: dict[int, dict[str, int]] = {}
+        self._coloured: set[int] = set()
+        self._busy = Busy()
+        self._waiting: tuple[Records, Mapping[str, str]] | None = None
+        self._colour(raster.class_id(c.name) for c in vocabulary().categories)
+        layer.events.paint.connect(self._on_paint)
+        layer.events.selected_label.connect(self._on_selected_label)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self.layer.events.paint.disconnect(self._on_paint)
+        self.layer.events.selected_label.disconnect(self._on_selected_label)
+
+    # records → layer
+
+    def show(self, records: Records, renamed: Mapping[str, str] | None = None) -> None:
+        """Bring the masks in step with the polygon records of all frames.
+
+        In the middle of a stroke this waits for its end.
+        """
+        if private.is_painting(self.layer) and not self._busy:
+            self._waiting = (records, renamed or {})
+            return
+        self._waiting = None
+        wanted = {f: tuple(r for r in rs if r.kind == "polygon") for f, rs in records.items()}
+        changed = [
+            frame
+            for frame in wanted.keys() | self._records.keys()
+            if wanted.get(frame, ()) != self._records.get(frame, ())
+        ]
+        for frame in changed:
+            kept = self._values.get(frame, {})
+            kept = {(renamed or {}).get(uid, uid): value for uid, value in kept.items()}
+            self._records[frame] = wanted.get(frame, ())
+            self._values[frame] = raster.assign_values(self._records[frame], kept)
+        self._draw(changed)
+
+    def _draw(self, frames: list[int]) -> None:
+        """Write the label image of frames, where it differs from what is there."""
+        self._colour(v for f in frames for v in self._values.get(f, {}).values())
+        differs = False
+        for frame in frames:
+            here = self._plane(frame)
+            wanted = self._wanted(frame)
+            if not np.array_equal(here, wanted):
+                here[...] = wanted
+                differs = True
+        if differs:
+            with self._busy():
+                self.layer.refresh()
+        if frames:
+            private.forget_label_history(self.layer)
+            self.set_active_class(self._desk.active_class)
+
+    def _wanted(self, frame: int) -> raster.Raster:
+        records, values = self._records.get(frame, ()), self._values.get(frame, {})
+        return raster.rasterise(records, values, self._desk.frame_shape)
+
+    def _plane(self, frame: int) -> Any:
+        return self.layer.data[frame] if self.layer.ndim == 3 else self.layer.data
+
+    def _colour(self, values: Any) -> None:
+        """Give label values their colour and name, if they have none yet."""
+        new = set(values) - self._coloured
+        if not new:
+            return
+        from napari.utils.colormaps import DirectLabelColormap
+
+        self._coloured |= new
+        known = sorted(self._coloured)
+        colours: dict[int | None, Any] = {v: rgba_of(raster.class_of(v) or "") for v in known}
+        colours |= {None: (1.0, 1.0, 1.0, 1.0), 0: (0.0, 0.0, 0.0, 0.0)}
+        with self._busy():
+            self.layer.colormap = DirectLabelColormap(color_dict=colours)
+            self.layer.features = {
+                "index": np.array([0, *known]),
+                "class": np.array(["", *(raster.class_of(v) or "?" for v in known)], object),
+            }
+
+    def set_active_class(self, name: str) -> None:
+        """Let the brush paint this class: its latest structure here, else a new one."""
+        values = self._values.get(self._desk.frame, {})
+        mine = [r for r in self._records.get(self._desk.frame, ()) if r.category == name]
+        self._select(values[mine[-1].uid] if mine else self._free_value(name))
+
+    def new_structure(self) -> None:
+        """Let the brush begin another structure of the active class."""
+        self._select(self._free_value(self._desk.active_class))
+
+    def _free_value(self, name: str) -> int:
+        value = raster.class_id(name)
+        while value in self._values.get(self._desk.frame, {}).values():
+            value += raster.STRIDE
+        return value
+
+    def _select(self, value: int) -> None:
+        self._colour([value])
+        with self._busy():
+            self.layer.selected_label = value
+
+    def selected_uids(self) -> list[str]:
+        """Return the uid of the structure that the brush paints, if there is one."""
+        values = self._values.get(self._desk.frame, {})
+        return [uid for uid, value in values.items() if value == self.layer.selected_label]
+
+    # layer → records
+
+    def finish_drawing(self) -> None:
+        """End a stroke: napari commits it when the mode changes hands."""
+        if private.is_painting(self.layer):
+            self.layer.mode = "pan_zoom"
+
+    def _on_selected_label(self) -> None:
+        name = raster.class_of(self.layer.selected_label)
+        if not self._busy and name is not None and name != self._desk.active_class:
+            self._desk.active_class = name
+
+    def _on_paint(self) -> None:
+        if self._busy:
+            return
+        with self._busy():
+            frame = self._desk.frame
+            waiting = self._waiting
+            edit = self._edit(frame)
+            if edit:
+                self._desk.commit(edit)
+            # Show what the records say: a refused or dropped stroke is put back, what lay
+            # under an erased structure comes out, an outline is a little simpler than a stroke.
+            self._draw([frame])
+            if waiting is not None and self._waiting is waiting:
+                self.show(*waiting)
+
+    def _edit(self, frame: int) -> Edit:
+        records, values = self._records.get(frame, ()), self._values.get(frame, {})
+        before = raster.rasterise(records, values, self._desk.frame_shape)
+        after = np.array(self._plane(frame))
+        by_value = {values[r.uid]: r for r in records}
+        edit = Edit(frame)
+        rater = self._desk.rater
+        for value, mask in raster.painted_masks(before, after, records, values).items():
+            record = by_value.get(value)
+            if not mask.any():
+                if record is not None:
+                    edit.remove.append(record.uid)
+                    edit.label = f"erase {record.category}"
+                continue
+            name = record.category if record else raster.class_of(value) or self._desk.active_class
+            outline = _outline(mask, name)
+            if record is not None:
+                edit.replace[record.uid] = corrected(
+                    record, rater, points=outline.points, rings=outline.rings
+                )
+                edit.label = f"paint {name}"
+            else:
+                edit.add.append(
+                    Annotation(
+                        *(name, "polygon", outline.points),
+                        rings=outline.rings,
+                        source="expert",
+                        status="accepted",
+                        rater=rater,
+                    )
+                )
+                edit.label = f"paint new {name}"
+        return edit
+
+
+def _outline(mask: raster.Mask, name: str) -> Annotation:
+    """Return the polygon of a painted mask, with few enough corners to be edited."""
+    traced = geometry.mask_to_annotation(mask, name)
+    assert traced is not None  # only masks with pixels get here
+    simpler = geometry.simplify(traced, SIMPLIFY)
+    return traced if geometry.is_degenerate(simpler, smallest=0.5) else simpler

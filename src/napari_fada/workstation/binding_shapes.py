@@ -1,0 +1,194 @@
+"""A Shapes layer that shows records of one kind, and turns edits of it into records.
+
+napari's events say too little (before-values change afterwards, indices are -1), so the
+binding keeps a copy of what it showed and compares at each event. Every difference goes to
+the desk as one transaction; then the layer is brought in step with the records again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from napari_fada.records.annotation import Kind
+from napari_fada.workstation import napari_private as private
+from napari_fada.workstation import shape_codec as codec
+from napari_fada.workstation.desk import Busy, Desk, Records
+from napari_fada.workstation.shape_diff import Difference, Shown, difference
+from napari_fada.workstation.shape_edits import collect_edits
+from napari_fada.workstation.styles import ShapesStyle, colours_of, line_unit
+
+DONE = frozenset({"added", "removed", "changed"})
+
+
+class ShapesBinding:
+    """Keeps one Shapes layer and the records of one kind in step, both ways.
+
+    Parameters
+    ----------
+    layer : napari Shapes layer
+        Made by ``layers.make_layers``; ndim 3 on scans of several frames.
+    kind : {"box", "polygon"}
+        Of the records shown here.
+    style : ShapesStyle
+        How they look.
+    desk : Desk
+        Takes the edits.
+    """
+
+    def __init__(self, layer: Any, kind: Kind, style: ShapesStyle, desk: Desk) -> None:
+        self.layer, self.kind, self._style, self._desk = layer, kind, style, desk
+        self._shown: list[Shown] = []
+        self._busy = Busy()
+        self._waiting: list[codec.Row] | None = None
+        self._stale = False  # an event was taken that the layer does not show yet
+        layer.events.data.connect(self._on_data)
+        layer.events.features.connect(self._on_features)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self.layer.events.data.disconnect(self._on_data)
+        self.layer.events.features.disconnect(self._on_features)
+
+    # records → layer
+
+    def show(self, records: Records, renamed: Mapping[str, str] | None = None) -> None:
+        """Bring the layer in step with the records of all frames.
+
+        While the user draws or drags, this waits until they have finished.
+
+        Parameters
+        ----------
+        records : mapping of frame to records
+            Records of other kinds are passed over.
+        renamed : mapping of uid to uid, optional
+            Which record took the place of which, so that rows stay where they are.
+        """
+        rows = [
+            row
+            for frame, found in records.items()
+            for record in found
+            if record.kind == self.kind
+            for row in codec.rows_of(frame, record)
+        ]
+        rows = self._in_place(rows, renamed or {})
+        if private.is_drawing(self.layer) and not self._busy:
+            self._waiting = rows
+        else:
+            self._write(rows)
+
+    def _in_place(self, rows: list[codec.Row], renamed: Mapping[str, str]) -> list[codec.Row]:
+        """Sort rows as the layer has them; napari goes on using indices after an event."""
+        at: dict[tuple[str, int], int] = {}
+        for i, s in enumerate(self._shown):
+            uid, part = s.row.key
+            at[renamed.get(uid, uid), part] = i
+        return sorted(rows, key=lambda row: at.get(row.key, len(at)))
+
+    def _write(self, rows: list[codec.Row]) -> None:
+        self._waiting, self._stale = None, False
+        layer = self.layer
+        with_frame = layer.ndim == 3
+        data = [codec.vertices_of(r, with_frame=with_frame).astype(np.float32) for r in rows]
+        with self._busy(), layer.events.data.blocker():
+            if not self._is_already(data):
+                selected = set(layer.selected_data)
+                private.drawing_is_over(layer)
+                layer.data = []
+                if data:
+                    layer.add(data, shape_type=self._style.shape_type)
+                layer.selected_data = {i for i in selected if i < len(data)}
+            self._paint(rows)
+        self._shown = [
+            Shown(row, np.array(vertices)) for row, vertices in zip(rows, layer.data, strict=True)
+        ]
+
+    def _is_already(self, data: list[np.ndarray]) -> bool:
+        layer = self.layer
+        return (
+            len(layer.data) == len(data) == len(layer.features)
+            and all(kind == self._style.shape_type for kind in layer.shape_type)
+            and all(np.array_equal(a, b) for a, b in zip(layer.data, data, strict=True))
+        )
+
+    def _paint(self, rows: list[codec.Row]) -> None:
+        """Set features and colours, one row for each shape."""
+        layer, style = self.layer, self._style
+        layer.features = codec.features_of(rows)
+        self.set_active_class(self._desk.active_class)
+        if not rows:
+            return
+        names = [r.record.category for r in rows]
+        height, width = self._desk.frame_shape
+        layer.edge_color = colours_of(names)
+        layer.face_color = colours_of(names, style.face_alpha)
+        layer.edge_width = style.widths((r.record for r in rows), line_unit(width, height))
+        layer.text.color = {"array": colours_of(names), "default": "white"}
+
+    def set_active_class(self, name: str) -> None:
+        """Give the next shape this class and its colour."""
+        layer = self.layer
+        with self._busy():
+            layer.feature_defaults = {
+                "uid": "",
+                "part": 0,
+                "class": name,
+                "source": "expert",
+                "status": "accepted",
+                "score": None,
+            }
+            # The private setters change no selected shape; `current_edge_color` would.
+            with layer.block_update_properties():
+                layer.current_edge_color = colours_of([name])[0]
+                layer.current_face_color = colours_of([name], self._style.face_alpha)[0]
+                height, width = self._desk.frame_shape
+                layer.current_edge_width = self._style.expert_width * line_unit(width, height)
+
+    def selected_uids(self) -> list[str]:
+        """Return the uids of the selected shapes."""
+        indices = (i for i in self.layer.selected_data if i < len(self._shown))
+        return list(dict.fromkeys(self._shown[i].row.record.uid for i in sorted(indices)))
+
+    # layer → records
+
+    def finish_drawing(self) -> None:
+        """End what is being drawn: kept if it is a shape by now, dropped if it is not."""
+        if private.is_drawing(self.layer):
+            self.layer.mode = "pan_zoom"
+        private.drawing_is_over(self.layer)
+
+    def _on_data(self, event: Any) -> None:
+        action = str(getattr(event.action, "value", event.action))
+        if not self._busy and action in DONE:
+            with self._busy():
+                self._take(self._compare())
+
+    def _on_features(self) -> None:
+        # A class written into the feature table by hand or by another plugin, or a pasted
+        # shape, for which napari emits no data event.
+        if self._busy or private.is_drawing(self.layer):
+            return
+        found = self._compare()
+        if found and not found.out_of_step:
+            with self._busy():
+                self._take(found)
+
+    def _compare(self) -> Difference:
+        layer = self.layer
+        columns = {name: layer.features[name].tolist() for name in layer.features.columns}
+        return difference(
+            self._shown, layer.data, layer.shape_type, columns, self._style.shape_type
+        )
+
+    def _take(self, found: Difference) -> None:
+        """Commit a difference, then bring the layer back in step with the records."""
+        click = private.click_square(self.layer)
+        edits = collect_edits(found, self.kind, self._desk, click)
+        waiting = self._waiting
+        self._stale = True
+        for edit in edits:
+            self._desk.commit(edit)  # on success the session shows the records anew
+        if self._stale:
+            self._write(waiting if waiting is not None else [s.row for s in self._shown])

@@ -1,0 +1,172 @@
+"""The four layers of one scan, made together, shown together, removed together.
+
+Our layers are recognised by a token in their metadata, never by name: a user may rename
+them, and another layer may have the same name.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from napari_fada.records.annotation import Annotation
+from napari_fada.workstation import shape_codec
+from napari_fada.workstation.binding_labels import LabelsBinding
+from napari_fada.workstation.binding_points import PointsBinding
+from napari_fada.workstation.binding_shapes import ShapesBinding
+from napari_fada.workstation.desk import Desk, Records
+from napari_fada.workstation.point_codec import FEATURES as POINT_FEATURES
+from napari_fada.workstation.styles import BOXES, KEYPOINTS, MASKS, POLYGONS
+
+MARK = "napari_fada"
+ROLES = ("masks", "boxes", "polygons", "keypoints")
+
+Binding = ShapesBinding | PointsBinding | LabelsBinding
+
+
+def role_of(layer: Any) -> str | None:
+    """Return what one of our layers is for: ``scan`` or one of ``ROLES``; None for others."""
+    mark = layer.metadata.get(MARK)
+    return mark.get("token") if isinstance(mark, Mapping) else None
+
+
+class LayerSet:
+    """The layers of one scan and their bindings.
+
+    Parameters
+    ----------
+    viewer : napari viewer or ViewerModel
+        Gets the layers.
+    image : napari Image layer
+        The scan; our layers lie on it with the same scale and units.
+    sha256 : str
+        Of the scan.
+    desk : Desk
+        Takes the edits.
+    """
+
+    def __init__(self, viewer: Any, image: Any, sha256: str, desk: Desk) -> None:
+        self._viewer_ref = weakref.ref(viewer)
+        self.image = image
+        made = _make_layers(image, desk.frame_shape, sha256)
+        self.bindings: dict[str, Binding] = {
+            "masks": LabelsBinding(made["masks"], desk),
+            "boxes": ShapesBinding(made["boxes"], "box", BOXES, desk),
+            "polygons": ShapesBinding(made["polygons"], "polygon", POLYGONS, desk),
+            "keypoints": PointsBinding(made["keypoints"], desk),
+        }
+        active = viewer.layers.selection.active
+        for layer in made.values():
+            viewer.layers.append(layer)
+        viewer.layers.selection.active = active
+
+    @property
+    def _viewer(self) -> Any:
+        return self._viewer_ref()
+
+    @property
+    def layers(self) -> list[Any]:
+        """The four layers, from the lowest to the topmost."""
+        return [self.bindings[role].layer for role in ROLES]
+
+    def __contains__(self, layer: object) -> bool:
+        return any(layer is mine for mine in self.layers)
+
+    def is_whole(self) -> bool:
+        """Tell whether all layers are still in the viewer (a user may delete one)."""
+        return all(layer in self._viewer.layers for layer in self.layers)
+
+    def show(self, records: Records, renamed: Mapping[str, str] | None = None) -> None:
+        """Bring all layers in step with the records."""
+        for binding in self.bindings.values():
+            binding.show(records, renamed)
+
+    def set_active_class(self, name: str) -> None:
+        """Give what is drawn next this class."""
+        for binding in self.bindings.values():
+            binding.set_active_class(name)
+
+    def finish_drawing(self) -> None:
+        """End whatever is being drawn in any layer."""
+        for binding in self.bindings.values():
+            binding.finish_drawing()
+
+    def active_binding(self) -> Binding | None:
+        """Return the binding of the layer that is active in the viewer, if it is ours."""
+        active = self._viewer.layers.selection.active
+        return next((b for b in self.bindings.values() if b.layer is active), None)
+
+    def selected_uids(self) -> list[str]:
+        """Return the uids selected in the active layer."""
+        binding = self.active_binding()
+        return binding.selected_uids() if binding else []
+
+    def set_visible(self, visible: bool) -> None:
+        """Show or hide all four layers."""
+        for layer in self.layers:
+            layer.visible = visible
+
+    def remove(self) -> None:
+        """Take the layers out of the viewer; the records stay in the project."""
+        for binding in self.bindings.values():
+            binding.close()
+        for layer in self.layers:
+            if layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
+
+
+def _make_layers(image: Any, frame_shape: tuple[int, int], sha256: str) -> dict[str, Any]:
+    from napari.layers import Labels, Points, Shapes
+
+    ndim = image.ndim
+    place = _placement(image)
+
+    def common(role: str) -> dict[str, Any]:
+        return {**place, "metadata": {MARK: {"token": role, "sha256": sha256}}}
+
+    # Zeros take no memory until a page is written, so a long clip costs what is annotated.
+    shape = (image.data.shape[0], *frame_shape) if ndim == 3 else frame_shape
+    masks = Labels(
+        np.zeros(shape, np.uint16), name=MASKS.name, opacity=MASKS.opacity, **common("masks")
+    )
+    out: dict[str, Any] = {"masks": masks}
+    for role, style in (("boxes", BOXES), ("polygons", POLYGONS)):
+        out[role] = Shapes(
+            ndim=ndim,
+            name=style.name,
+            features=shape_codec.features_of([]),
+            text=style.text(),
+            **common(role),
+        )
+    out["keypoints"] = Points(
+        ndim=ndim,
+        name=KEYPOINTS.name,
+        features={name: np.empty(0, dtype=object) for name in POINT_FEATURES},
+        text=KEYPOINTS.text(),
+        border_width=KEYPOINTS.border_width,
+        **common("keypoints"),
+    )
+    return out
+
+
+def _placement(image: Any) -> dict[str, Any]:
+    """Return the transform of an image layer, for layers that lie on it."""
+    return {
+        "scale": image.scale,
+        "translate": image.translate,
+        "rotate": image.rotate,
+        "shear": image.shear,
+        "units": image.units,
+        "axis_labels": image.axis_labels,
+    }
+
+
+def count_by_class(records: Iterable[Annotation]) -> dict[str, int]:
+    """Return how many records there are of each class."""
+    counts: dict[str, int] = {}
+    for record in records:
+        counts[record.category] = counts.get(record.category, 0) + 1
+    return counts

@@ -1,0 +1,184 @@
+"""The session of one viewer: its project, its scan, its layers, and what is edited.
+
+No Qt in here: panels listen to its signals, and tests drive it with a ViewerModel.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from napari_fada.errors import FadaError
+from napari_fada.records.annotation import Annotation
+from napari_fada.records.project import KEEP
+from napari_fada.records.rows import Report
+from napari_fada.vocabulary import vocabulary
+from napari_fada.workstation.desk import Edit, corrected
+from napari_fada.workstation.point_codec import point_names
+from napari_fada.workstation.session_scan import ScanSession
+from napari_fada.workstation.styles import is_proposal
+
+_sessions: weakref.WeakKeyDictionary[Any, Session] = weakref.WeakKeyDictionary()
+
+
+def session_of(viewer: Any) -> Session:
+    """Return the session of a viewer, made when it is first asked for."""
+    viewer = getattr(viewer, "__wrapped__", viewer)  # widgets get a proxy of the viewer
+    if viewer not in _sessions:
+        _sessions[viewer] = Session(viewer)
+    return _sessions[viewer]
+
+
+class Session(ScanSession):
+    """Everything about one viewer that is not a widget."""
+
+    # Records
+
+    def refresh(self, renamed: Mapping[str, str] | None = None) -> None:
+        """Read the records of the scan from the project and show them."""
+        if self.scan is None:
+            return
+        try:
+            self.records = self.project.annotations_by_frame(self.scan.sha256)
+        except FadaError as error:
+            self.say_error(error)
+            return
+        self._show(renamed)
+
+    def _show(self, renamed: Mapping[str, str] | None = None) -> None:
+        shown: dict[int, list[Annotation]] = dict(self.records)
+        if self._preview is not None:
+            frame, coming, instead = self._preview
+            here = [r for r in shown.get(frame, []) if not (instead and is_proposal(r))]
+            shown[frame] = [*here, *coming]
+        if self.layers is not None:
+            self.layers.show(shown, renamed)
+        self.records_changed.emit()
+
+    def preview(self, frame: int, coming: Iterable[Annotation], *, instead: bool) -> None:
+        """Show what a run has found so far; it is in the project when the run ends.
+
+        Parameters
+        ----------
+        frame : int
+            Of the run.
+        coming : iterable of Annotation
+            Proposals so far.
+        instead : bool
+            Whether they will take the place of proposals that no one has touched.
+        """
+        self._preview = (frame, tuple(coming), instead)
+        self._show()
+
+    def end_preview(self) -> None:
+        """Show what is in the project and nothing else."""
+        self._preview = None
+        self.refresh()
+
+    def find(self, uid: str) -> tuple[int, Annotation] | None:
+        """Return a record of the scan and its frame."""
+        pairs = ((f, r) for f, rs in self.records.items() for r in rs)
+        return next(((f, r) for f, r in pairs if r.uid == uid), None)
+
+    def commit(self, edit: Edit) -> bool:
+        """Write an edit to the project; if it is refused, say so and change nothing."""
+        if self.scan is None:
+            return False
+        coming = {r.uid for r in self._preview[1]} if self._preview else set()
+        if coming & {*edit.replace, *edit.remove}:
+            self.say("This structure is still being read; edit it when the run has ended.")
+            return False
+        self._committing = True
+        try:
+            done = self.project.edit(
+                self.scan.sha256,
+                edit.frame,
+                add=edit.add,
+                replace=edit.replace,
+                remove=edit.remove,
+                label=edit.label,
+            )
+        except FadaError as error:
+            self.say_error(error)
+            return False
+        finally:
+            self._committing = False
+        self.refresh({old: new.uid for old, new in done.replaced.items()})
+        return True
+
+    def undo(self) -> None:
+        """Undo the last step on this frame."""
+        self._step_back("undo", "Undone", "Nothing to undo on this frame.")
+
+    def redo(self) -> None:
+        """Redo what was undone last on this frame."""
+        self._step_back("redo", "Done again", "Nothing to redo on this frame.")
+
+    def _step_back(self, name: str, done: str, nothing: str) -> None:
+        if self.scan is None:
+            return
+        if self.layers is not None:
+            self.layers.finish_drawing()
+        try:
+            entry = getattr(self.project, name)(self.scan.sha256, self.frame)
+        except FadaError as error:
+            self.say_error(error)
+            return
+        self.say(f"{done}: {entry.label}" if entry else nothing)
+
+    # Classes
+
+    @property
+    def active_class(self) -> str:
+        """Class that is drawn next."""
+        return self._active_class
+
+    @active_class.setter
+    def active_class(self, name: str) -> None:
+        if name == self._active_class or name not in vocabulary().by_name:
+            return
+        self._active_class = name
+        if self.layers is not None:
+            self.layers.set_active_class(name)
+        self.class_changed.emit(name)
+
+    def reclass_selection(self, name: str) -> bool:
+        """Give the selected structures another class, as one edit."""
+        uids = self.layers.selected_uids() if self.layers else []
+        found = [pair for pair in map(self.find, uids) if pair]
+        edit = Edit(found[0][0] if found else 0, f"class becomes {name}")
+        for _, record in found:
+            if record.kind == "keypoints" and len(point_names(name)) != len(record.points):
+                self.say(f"{name} does not have the {len(record.points)} points of this one.")
+                continue
+            if record.category != name:
+                edit.replace[record.uid] = corrected(record, self._rater, category=name)
+        return bool(edit) and self.commit(edit)
+
+    # Report
+
+    def report(self) -> Report:
+        """Return the report of the frame that is shown (an empty one without a scan)."""
+        if self.scan is None:
+            return Report()
+        try:
+            return self.project.report(self.scan.sha256, self.frame)
+        except FadaError as error:
+            self.say_error(error)
+            return Report()
+
+    def set_report(
+        self, *, fields: Mapping[str, str | None] | None = None, view: Any = KEEP, frame: int = -1
+    ) -> bool:
+        """Set report fields or the view as the expert's word."""
+        if self.scan is None:
+            return False
+        try:
+            self.project.set_report(
+                self.scan.sha256, self.frame if frame < 0 else frame, fields=fields, view=view
+            )
+        except FadaError as error:
+            self.say_error(error)
+            return False
+        return True

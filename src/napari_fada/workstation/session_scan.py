@@ -1,0 +1,245 @@
+"""The viewer's project and scan: what a session stands on."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+import numpy as np
+from psygnal import Signal
+
+from napari_fada.errors import FadaError
+from napari_fada.records.annotation import Annotation
+from napari_fada.records.project import Project
+from napari_fada.scans import Scan
+from napari_fada.workstation import scan_layers
+from napari_fada.workstation.desk import Desk, Level
+from napari_fada.workstation.layers import LayerSet
+
+
+class ScanSession:
+    """The project and the scan of one viewer, without what is done to records.
+
+    Parameters
+    ----------
+    viewer : napari viewer or ViewerModel
+        Held weakly.
+    project : Project, optional
+        Opened when first needed if not given (the user's default project).
+    """
+
+    scan_changed: ClassVar[Signal] = Signal()
+    frame_changed: ClassVar[Signal] = Signal(int)
+    records_changed: ClassVar[Signal] = Signal()
+    class_changed: ClassVar[Signal] = Signal(str)
+    project_changed: ClassVar[Signal] = Signal()
+    message: ClassVar[Signal] = Signal(str, str)
+
+    def __init__(self, viewer: Any, project: Project | None = None) -> None:
+        self._viewer = weakref.ref(viewer)
+        self._project: Project | None = None
+        self.scan: Scan | None = None
+        self.image: Any = None
+        self.layers: LayerSet | None = None
+        self.frame = 0
+        self.records: dict[int, list[Annotation]] = {}
+        self._preview: tuple[int, tuple[Annotation, ...], bool] | None = None
+        self._active_class = "Brain"
+        self._committing = False
+        self._rater = ""
+        if project is not None:
+            self._take_project(project)
+        viewer.dims.events.current_step.connect(self._on_step)
+        viewer.layers.events.removed.connect(self._on_layer_removed)
+
+    @property
+    def viewer(self) -> Any:
+        """The viewer."""
+        return self._viewer()
+
+    # Messages
+
+    def say(self, text: str, level: Level = "info") -> None:
+        """Show a line to the user."""
+        self.message.emit(text, level)
+
+    def say_error(self, error: FadaError) -> None:
+        """Show what happened, what was kept and what to do."""
+        self.say(str(error), "error")
+
+    # Project
+
+    @property
+    def project(self) -> Project:
+        """The open project.
+
+        Raises
+        ------
+        ProjectError
+            If the default project cannot be opened.
+        """
+        if self._project is None:
+            self._take_project(Project.open(rater=self._rater))
+            self.project_changed.emit()
+        assert self._project is not None
+        return self._project
+
+    def open_project(self, path: Path | None) -> bool:
+        """Open another project (None: the default one); the old one stays if that fails."""
+        try:
+            project = Project.open(path, rater=self._rater)
+        except FadaError as error:
+            self.say_error(error)
+            return False
+        if self._project is not None:
+            self._project.close()
+        self._take_project(project)
+        if not project.writable:
+            self.say(f"{project.path} is read-only: you can look, but not edit.", "warning")
+        self.project_changed.emit()
+        self._remember_scan()
+        self.refresh()
+        return True
+
+    def _take_project(self, project: Project) -> None:
+        self._project = project
+        self._rater = project.rater or self._rater
+        project.rater = self._rater
+        project.changed.connect(self._on_project_changed)
+
+    @property
+    def rater(self) -> str:
+        """Name that edits are signed with."""
+        return self._rater
+
+    @rater.setter
+    def rater(self, name: str) -> None:
+        self._rater = name
+        if self._project is not None:
+            self._project.rater = name
+
+    def _on_project_changed(self, sha256: str, _frame: int) -> None:
+        # A worker thread saves readings; the runner then asks for a refresh in this thread.
+        here = threading.current_thread() is threading.main_thread()
+        mine = self.scan is not None and sha256 == self.scan.sha256
+        if mine and here and not self._committing:
+            self.refresh()
+
+    # Scan
+
+    def open_path(self, path: Path) -> bool:
+        """Open a file or folder as a scan and show it."""
+        try:
+            scan = scan_layers.open_scan(path)
+            image = scan_layers.find_layer(self.viewer, scan.sha256)
+            if image is None:
+                image = scan_layers.add_layer(self.viewer, scan)
+        except FadaError as error:
+            self.say_error(error)
+            return False
+        return self._take_scan(scan, image)
+
+    def use_layer(self, image: Any) -> bool:
+        """Take an Image layer of the viewer as the scan."""
+        if image is self.image:
+            return True
+        try:
+            scan = scan_layers.scan_of_layer(image)
+        except FadaError as error:
+            self.say_error(error)
+            return False
+        return self._take_scan(scan, image)
+
+    def _take_scan(self, scan: Scan, image: Any) -> bool:
+        self.close_scan()
+        self.scan, self.image = scan, image
+        self.frame = self._frame_shown()
+        if not self._remember_scan():
+            self.scan = self.image = None
+            self.scan_changed.emit()
+            return False
+        self.layers = LayerSet(self.viewer, image, scan.sha256, cast(Desk, self))
+        self.refresh()
+        for problem in scan.problems:
+            self.say(f"{scan.name}: {problem}", "warning")
+        self.scan_changed.emit()
+        return True
+
+    def _remember_scan(self) -> bool:
+        if self.scan is None:
+            return True
+        try:
+            if self.project.writable:
+                self.project.add_scan(self.scan)
+        except FadaError as error:
+            self.say_error(error)
+            return False
+        return True
+
+    def close_scan(self) -> None:
+        """Take our layers of the present scan away; its records stay in the project."""
+        if self.layers is not None:
+            self.layers.finish_drawing()
+            layers, self.layers = self.layers, None
+            layers.remove()
+        self.scan = self.image = self._preview = None
+        self.records = {}
+        self.frame = 0
+
+    @property
+    def frame_shape(self) -> tuple[int, int]:
+        """(height, width) of a frame."""
+        assert self.scan is not None
+        return self.scan.height, self.scan.width
+
+    def _frame_shown(self) -> int:
+        if self.scan is None or self.image is None or self.image.ndim < 3:
+            return 0
+        at = self.image.world_to_data(self.viewer.dims.point)[0]
+        return int(np.clip(round(float(at)), 0, self.scan.n_frames - 1))
+
+    def _on_step(self) -> None:
+        frame = self._frame_shown()
+        if self.scan is None or frame == self.frame:
+            return
+        if self.layers is not None:
+            self.layers.finish_drawing()
+        self.frame = frame
+        if self.layers is not None:
+            self.layers.set_active_class(self._active_class)
+        self.frame_changed.emit(frame)
+
+    def go_to_frame(self, frame: int) -> None:
+        """Show a frame of the scan."""
+        if self.image is not None and self.image.ndim == 3:
+            world = self.image.data_to_world((frame, 0, 0))
+            self.viewer.dims.set_point(self.viewer.dims.ndim - 3, world[0])
+
+    def _on_layer_removed(self, event: Any) -> None:
+        removed = event.value
+        if removed is self.image:
+            self.close_scan()
+            self.scan_changed.emit()
+        elif self.layers is not None and removed in self.layers:
+            self.say(
+                f"“{removed.name}” only showed what is in the project: nothing was deleted. "
+                "Choose the scan again to show it; to remove a structure, select it and press "
+                "Delete.",
+                "warning",
+            )
+            self.close_scan()
+            self.scan_changed.emit()
+
+    def refresh(self, renamed: Mapping[str, str] | None = None) -> None:
+        """Read the records of the scan from the project and show them."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Let go of the project; there is nothing to save."""
+        self.close_scan()
+        if self._project is not None:
+            self._project.close()
+            self._project = None
