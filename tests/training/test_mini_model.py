@@ -26,7 +26,7 @@ def test_logits_equal_those_of_transformers(model: FadaMini) -> None:
     other = to_transformers(model)
     side = model.size.vision.image
     image = torch.rand(1, side, side) * 2 - 1
-    text = '<|vision_end|>' + question("detect", ("Brain", "CSP", "LV")) + BEFORE_ANSWER
+    text = "<|vision_end|>" + question("detect", ("Brain", "CSP", "LV")) + BEFORE_ANSWER
     ids = encode(text + '[{"bbox_2d":[12,340,999,7],"label":"Brain"}]')
     before = encode(BEFORE_IMAGE)
     n = model.size.vision.tokens
@@ -41,9 +41,10 @@ def test_logits_equal_those_of_transformers(model: FadaMini) -> None:
             image_grid_thw=torch.tensor([[1, grid, grid]]),
             mm_token_type_ids=(whole == token_id("<|image_pad|>")).int(),
         ).logits[0, len(before) + n + 1 :]
-        states = model.read_image(model.visual(image))
-        hidden, _ = model.go_on(torch.tensor([ids[1:]]), states)
-        mine = model.logits(hidden)[0]
+        table = model.table()
+        states = model.read_image(model.visual(image), table)
+        hidden, _ = model.go_on(torch.tensor([ids[1:]]), states, table)
+        mine = (hidden @ table.T)[0]
     assert (mine - theirs).abs().max() < 1e-4 * max(1.0, float(theirs.abs().max()))
 
 
@@ -51,11 +52,12 @@ def test_a_state_can_be_continued_token_by_token(model: FadaMini) -> None:
     side = model.size.vision.image
     ids = torch.tensor([encode(question("classify") + BEFORE_ANSWER + '{"label":"X sign"}')] * 2)
     with torch.no_grad():
-        states = model.read_image(model.visual(torch.rand(1, side, side)))
+        table = model.table()
+        states = model.read_image(model.visual(torch.rand(1, side, side)), table)
         states = pick_states(states, torch.tensor([0, 0]))
-        whole, _ = model.go_on(ids, states)
+        whole, _ = model.go_on(ids, states, table)
         parts = []
         for i in range(ids.shape[1]):
-            hidden, states = model.go_on(ids[:, i : i + 1], states, done=i)
+            hidden, states = model.go_on(ids[:, i : i + 1], states, table, done=i)
             parts.append(hidden)
     assert torch.allclose(torch.cat(parts, 1), whole, atol=1e-4)

@@ -12,8 +12,8 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 from napari_fada.training.contours import FloatArray
 from napari_fada.training.samples import Sample, Structure
@@ -66,7 +66,8 @@ def _visible(structure: Structure, affine: FloatArray) -> Structure | None:
 
 def _noise(b: int, side: int, cells: int, rng: torch.Generator) -> Tensor:
     coarse = torch.randn(b, 1, cells, cells, generator=rng)
-    return F.interpolate(coarse, size=(side, side), mode="bilinear", align_corners=False)[:, 0]
+    fine = functional.interpolate(coarse, (side, side), mode="bilinear", align_corners=False)
+    return fine[:, 0]
 
 
 def _intensity(x: Tensor, rng: torch.Generator, strength: float) -> Tensor:
@@ -81,7 +82,7 @@ def _intensity(x: Tensor, rng: torch.Generator, strength: float) -> Tensor:
     cells = int(torch.randint(24, side + 1, (1,), generator=rng))
     x = x * (1 + uniform(0.0, 0.3) * strength * _noise(b, side, cells, rng))
     x = x * (1 + uniform(0.0, 0.25) * strength * _noise(b, side, 4, rng))
-    blurred = F.avg_pool2d(x[:, None], 3, 1, 1, count_include_pad=False)[:, 0]
+    blurred = functional.avg_pool2d(x[:, None], 3, 1, 1, count_include_pad=False)[:, 0]
     x = torch.lerp(x, blurred, uniform(-0.6, 1.0))
     return x.clamp(0, 1)
 
@@ -92,7 +93,7 @@ def _marks(x: Tensor, rng: np.random.Generator) -> None:
     for image in x:
         for _ in range(rng.integers(0, 4)):
             if rng.random() < 0.5:
-                y, left = int(rng.choice([rng.integers(2, 30), rng.integers(side - 30, side - 8)])), 0
+                y = int(rng.choice([rng.integers(2, 30), rng.integers(side - 30, side - 8)]))
                 left = int(rng.integers(0, side - 40))
                 letters = torch.from_numpy((rng.random((5, 32)) < 0.45).astype(np.float32))
                 image[y : y + 5, left : left + 32] = torch.maximum(
@@ -152,12 +153,11 @@ def augment(
     for affine in affines:
         inverse = np.linalg.inv(affine[:, :2])
         # grid_sample speaks of −1…1 on both sides: u = 2p − 1.
-        shift = inverse @ (1.0 - 2.0 * affine[:, 2]) - 1.0
         shift = inverse @ np.ones(2) - 2.0 * inverse @ affine[:, 2] - 1.0
         grids.append(np.concatenate([inverse, shift[:, None]], axis=1))
     theta = torch.from_numpy(np.stack(grids)).float()
-    grid = F.affine_grid(theta, [len(samples), 1, side, side], align_corners=False)
-    images = F.grid_sample(source, grid, mode="bilinear", align_corners=False)[:, 0]
+    grid = functional.affine_grid(theta, [len(samples), 1, side, side], align_corners=False)
+    images = functional.grid_sample(source, grid, mode="bilinear", align_corners=False)[:, 0]
     if strength > 0:
         seed = torch.Generator().manual_seed(int(rng.integers(2**62)))
         images = _intensity(images, seed, strength)

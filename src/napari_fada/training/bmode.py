@@ -7,6 +7,8 @@ gain; what must be learned is the anatomy, not one machine.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 from skimage.draw import polygon as fill_polygon
@@ -76,9 +78,7 @@ class Canvas:
         coarse = self.rng.normal(size=(cells, max(2, int(cells * self.aspect))))
         return np.asarray(resize(coarse, self.shape, order=1, mode="edge"), dtype=np.float64)
 
-    def _pixels(
-        self, outline: FloatArray
-    ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    def _pixels(self, outline: FloatArray) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
         h = self.shape[0]
         rows, cols = fill_polygon(outline[:, 1] * h - 0.5, outline[:, 0] * h - 0.5, self.shape)
         return rows, cols
@@ -92,7 +92,7 @@ class Canvas:
 
     def stroke(self, points: FloatArray, level: float, width: float, facing: float = 0.0) -> None:
         """Draw a line; with ``facing`` it fades where it runs along the beam (downwards)."""
-        for a, b in zip(points[:-1], points[1:], strict=True):
+        for a, b in pairwise(points):
             step = b - a
             length = float(np.hypot(*step)) + 1e-9
             across = abs(step[0]) / length

@@ -69,11 +69,11 @@ def to_gguf(full: Path, out: Path, converter: Path | None = None) -> tuple[Path,
         The two files.
     """
     made = []
-    for name, options in ((f"{NAME}-f16.gguf", ["--no-mtp"]), (f"mmproj-{NAME}-f16.gguf", ["--mmproj"])):
-        target = out / name
+    for prefix, option in (("", "--no-mtp"), ("mmproj-", "--mmproj")):
+        target = out / f"{prefix}{NAME}-f16.gguf"
         command = [
             sys.executable, "-c", RUNNER, str(converter or ""), str(full),
-            "--outfile", str(target), "--outtype", "f16", *options,
+            "--outfile", str(target), "--outtype", "f16", option,
         ]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode or not target.exists():

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_fada.training.prompts import AFTER_IMAGE, BEFORE_IMAGE
@@ -24,19 +23,39 @@ class ModelSize:
     text: TextSize = field(default_factory=lambda: TextSize(tokenizer().get_vocab_size()))
 
 
-def ruler(width: int, generator: torch.Generator) -> Tensor:
-    """Embeddings of 0…999 that make the logits of a tied head smooth in the number.
-
-    Each is a sum of slow and middling waves of the value, turned into the embedding space by a
-    random rotation: neighbours look alike, and the best match of any vector is one clear peak.
-    """
-    cycles = torch.tensor([0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 8, 11, 15, 20])
-    amplitude = torch.exp(-0.5 * (cycles / 9.0) ** 2) * torch.where(cycles < 1.0, 1.3, 1.0)
+def waves() -> Tensor:
+    """Slow and middling waves of each number 0…999, ``(1000, 2 × waves)``, rows of length one."""
+    cycles = torch.tensor(
+        [0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 22, 26], dtype=torch.float64
+    )
+    amplitude = torch.exp(-0.5 * (cycles / 10.0) ** 2) * torch.where(cycles < 1.0, 1.3, 1.0)
     angles = 2 * math.pi * torch.arange(NUMBERS)[:, None] / NUMBERS * cycles
-    waves = torch.cat([angles.cos() * amplitude, angles.sin() * amplitude], dim=1)
-    waves = waves / waves.norm(dim=1, keepdim=True)
-    basis = torch.linalg.qr(torch.randn(width, width, generator=generator))[0]
-    return waves @ basis[: waves.shape[1]]
+    made = torch.cat([angles.cos() * amplitude, angles.sin() * amplitude], dim=1)
+    return (made / made.norm(dim=1, keepdim=True)).float()
+
+
+class Vocabulary(nn.Module):
+    """Token embeddings, tied to the head, in which numbers can only be learned as a ruler.
+
+    A number's embedding is a learned linear map of fixed waves of its value: neighbours look
+    alike, the scores of all numbers are one smooth curve with a peak, and what is learned about
+    340 holds for 341. Words have a row each.
+    """
+
+    def __init__(self, count: int, width: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.waves: Tensor
+        self.register_buffer("waves", waves(), persistent=False)
+        basis = torch.linalg.qr(torch.randn(width, width, generator=generator))[0]
+        if self.waves.shape[1] > width:
+            basis = torch.randn(self.waves.shape[1], width, generator=generator) * width**-0.5
+        self.embed_basis = nn.Parameter(basis[: self.waves.shape[1]].clone())
+        words = torch.randn(count - NUMBERS, width, generator=generator) * width**-0.5
+        self.embed_words = nn.Parameter(words)
+
+    def table(self) -> Tensor:
+        """Embeddings of all tokens, as the published architecture stores them."""
+        return torch.cat([self.waves @ self.embed_basis, self.embed_words])
 
 
 class FadaMini(nn.Module):
@@ -45,9 +64,11 @@ class FadaMini(nn.Module):
     def __init__(self, size: ModelSize, seed: int = 0) -> None:
         super().__init__()
         self.size = size
+        generator = torch.Generator().manual_seed(seed)
         self.visual = VisionTower(size.vision)
         self.language_model = TextModel(size.text)
-        self.reset(seed)
+        self.vocabulary = Vocabulary(size.text.vocabulary, size.text.hidden, generator)
+        self.reset(generator)
         side = size.vision.grid // size.vision.merge
         start = len(encode(BEFORE_IMAGE))
         rows, cols = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
@@ -60,42 +81,35 @@ class FadaMini(nn.Module):
         self.positions: Tensor
         self.register_buffer("positions", torch.cat([before, image, after], 1), persistent=False)
 
-    def reset(self, seed: int) -> None:
-        """Initialise the language model."""
-        generator = torch.Generator().manual_seed(seed)
+    def reset(self, generator: torch.Generator) -> None:
+        """Initialise the matrices of the language model."""
+        outward = ("o_proj.weight", "out_proj.weight", "down_proj.weight")
         for name, p in self.language_model.named_parameters():
-            if p.ndim == 2 and "embed" not in name:
-                scale = 0.5 if name.endswith(("o_proj.weight", "out_proj.weight", "down_proj.weight")) else 1.0
-                with torch.no_grad():
-                    p.normal_(0, scale * p.shape[1] ** -0.5, generator=generator)
-        table = self.language_model.embed_tokens.weight
-        with torch.no_grad():
-            table.normal_(0, table.shape[1] ** -0.5, generator=generator)
-            table[:NUMBERS] = ruler(table.shape[1], generator)
+            if p.ndim == 2:
+                scale = 0.5 if name.endswith(outward) else 1.0
+                nn.init.normal_(p, 0.0, scale * p.shape[1] ** -0.5, generator)
 
-    def embed(self, ids: Tensor) -> Tensor:
-        """Embeddings of token ids."""
-        out: Tensor = self.language_model.embed_tokens(ids)
-        return out
+    def table(self) -> Tensor:
+        """Token embeddings; compute them once a step and hand them on."""
+        return self.vocabulary.table()
 
-    def read_image(self, tokens: Tensor) -> list[State]:
+    def read_image(self, tokens: Tensor, table: Tensor) -> list[State]:
         """State after the prefix, from image tokens of shape ``(b, tokens, hidden)``."""
         b = tokens.shape[0]
-        before = self.embed(torch.tensor(encode(BEFORE_IMAGE))).expand(b, -1, -1)
-        after = self.embed(torch.tensor(encode(AFTER_IMAGE))).expand(b, -1, -1)
+        before = table[torch.tensor(encode(BEFORE_IMAGE))].expand(b, -1, -1)
+        after = table[torch.tensor(encode(AFTER_IMAGE))].expand(b, -1, -1)
         x = torch.cat([before, tokens, after], dim=1)
         states: list[State] = self.language_model(x, self.positions)[1]
         return states
 
-    def go_on(self, ids: Tensor, states: list[State], done: int = 0) -> tuple[Tensor, list[State]]:
+    def go_on(
+        self, ids: Tensor, states: list[State], table: Tensor, done: int = 0
+    ) -> tuple[Tensor, list[State]]:
         """Hidden vectors of ``(b, t)`` ids that follow the prefix and ``done`` more tokens."""
         positions = (torch.arange(ids.shape[1]) + self.prefix_end + done).expand(3, -1)
-        hidden, after = self.language_model(self.embed(ids), positions, states)
+        embedded = torch.nn.functional.embedding(ids, table)
+        hidden, after = self.language_model(embedded, positions, states)
         return hidden, after
-
-    def logits(self, hidden: Tensor) -> Tensor:
-        """Scores of all tokens through the tied embedding."""
-        return F.linear(hidden, self.language_model.embed_tokens.weight)
 
 
 def pick_states(states: list[State], rows: Tensor) -> list[State]:
@@ -161,11 +175,13 @@ def transformers_config(size: ModelSize) -> Any:
 
 
 def to_transformers(model: FadaMini) -> Any:
-    """The same weights as ``Qwen3_5ForConditionalGeneration``."""
+    """Put the same weights into ``Qwen3_5ForConditionalGeneration``."""
     from transformers import Qwen3_5ForConditionalGeneration
 
     other = Qwen3_5ForConditionalGeneration(transformers_config(model.size))
-    missing, unexpected = other.model.load_state_dict(model.state_dict(), strict=False)
+    weights = {k: v for k, v in model.state_dict().items() if not k.startswith("vocabulary.")}
+    weights["language_model.embed_tokens.weight"] = model.table().detach()
+    missing, unexpected = other.model.load_state_dict(weights, strict=False)
     if missing or unexpected:
         raise RuntimeError(f"Weights do not fit: missing {missing}, unexpected {unexpected}")
     other.tie_weights()

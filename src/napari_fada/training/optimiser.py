@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +27,12 @@ def orthogonalise(batch: Tensor, steps: int = 5) -> Tensor:
     return x.mT if tall else x
 
 
+def gradient(p: nn.Parameter) -> Tensor:
+    """Return the gradient of a parameter that has one."""
+    assert p.grad is not None
+    return p.grad
+
+
 class Optimiser:
     """Muon and Adam behind one ``step``; learning rates follow warm-up and cosine.
 
@@ -39,26 +45,40 @@ class Optimiser:
         Peak learning rates.
     total, warmup
         Steps of the schedule.
+    slow
+        Factors of the learning rate for parameters whose name begins with a key.
     """
 
-    ADAM = ("embed", "merger.linear_fc1", "dense.", "geometry.", "points.", "present.", "view.", "in_proj_a", "in_proj_b")
+    ADAM = (
+        "embed", "merger.linear_fc1", "dense.", "geometry.", "points.", "present.", "view.",
+        "in_proj_a", "in_proj_b",
+    )  # fmt: skip
 
     def __init__(
         self,
         named: Iterable[tuple[str, nn.Parameter]],
-        matrix_lr: float = 0.02,
+        matrix_lr: float = 0.015,
         other_lr: float = 2e-3,
         total: int = 1000,
         warmup: int = 100,
         decay: float = 0.01,
+        slow: Mapping[str, float] | None = None,
     ) -> None:
         self.matrices: list[nn.Parameter] = []
-        others: list[nn.Parameter] = []
+        self.factors: list[float] = []
+        others: dict[float, list[nn.Parameter]] = defaultdict(list)
         for name, p in named:
-            matrix = p.ndim == 2 and not any(key in name for key in self.ADAM)
-            (self.matrices if matrix else others).append(p)
+            factor = next((f for key, f in (slow or {}).items() if name.startswith(key)), 1.0)
+            if p.ndim == 2 and not any(key in name for key in self.ADAM):
+                self.matrices.append(p)
+                self.factors.append(factor)
+            else:
+                others[factor].append(p)
         self.momentum = [torch.zeros_like(p) for p in self.matrices]
-        self.adam = torch.optim.AdamW(others, lr=other_lr, betas=(0.9, 0.98), weight_decay=0.0)
+        self.adam = torch.optim.AdamW(
+            [{"params": ps, "factor": f} for f, ps in others.items()],
+            lr=other_lr, betas=(0.9, 0.98), weight_decay=0.0,
+        )  # fmt: skip
         self.matrix_lr, self.other_lr = matrix_lr, other_lr
         self.total, self.warmup, self.decay = total, warmup, decay
         self.count = 0
@@ -74,15 +94,14 @@ class Optimiser:
     def step(self) -> None:
         """Apply the gradients and clear them."""
         factor = self.rate()
-        grads = [p.grad for p in [*self.matrices, *self.adam.param_groups[0]["params"]]]
-        norms = torch.stack([g.norm() for g in grads if g is not None])
+        norms = torch.stack([p.grad.norm() for p in self.everything() if p.grad is not None])
         clip = (2.0 / (norms.norm() + 1e-6)).clamp(max=1.0)
         if not torch.isfinite(norms).all():
             self.clear()
             self.count += 1
             return
         for group in self.adam.param_groups:
-            group["lr"] = self.other_lr * factor
+            group["lr"] = self.other_lr * factor * group["factor"]
             for p in group["params"]:
                 if p.grad is not None:
                     p.grad.mul_(clip)
@@ -95,21 +114,28 @@ class Optimiser:
         lr = self.matrix_lr * factor
         for shape, members in shapes.items():
             look = torch.stack(
-                [torch.lerp(self.matrices[i].grad, self.momentum[i], 0.95) for i in members]  # type: ignore[arg-type]
+                [torch.lerp(gradient(self.matrices[i]), self.momentum[i], 0.95) for i in members]
             )
             turned = orthogonalise(look) * max(1.0, shape[0] / shape[1]) ** 0.5
             for i, update in zip(members, turned, strict=True):
-                self.matrices[i].mul_(1 - lr * self.decay).add_(update, alpha=-lr)
+                mine = lr * self.factors[i]
+                self.matrices[i].mul_(1 - mine * self.decay).add_(update, alpha=-mine)
         self.clear()
         self.count += 1
 
+    def everything(self) -> Iterator[nn.Parameter]:
+        """All parameters."""
+        yield from self.matrices
+        for group in self.adam.param_groups:
+            yield from group["params"]
+
     def clear(self) -> None:
         """Drop all gradients."""
-        for p in [*self.matrices, *self.adam.param_groups[0]["params"]]:
+        for p in self.everything():
             p.grad = None
 
     def state(self) -> dict[str, object]:
-        """What a checkpoint needs to go on."""
+        """Return what a checkpoint needs to go on."""
         return {"momentum": self.momentum, "adam": self.adam.state_dict(), "count": self.count}
 
     def load(self, state: dict[str, object]) -> None:

@@ -19,7 +19,7 @@ from napari_fada.training.targets import Heads, Targets, make_targets, weighted
 from napari_fada.training.vision import VisionSize, VisionTower
 
 #: How often each source is drawn.
-SHARES: dict[str, float] = {"hc18": 0.30, "psfhs": 0.32, "brain": 0.06, "phantom": 0.32}
+SHARES: dict[str, float] = {"hc18": 0.33, "psfhs": 0.36, "brain": 0.06, "phantom": 0.25}
 
 
 def pick(
@@ -130,7 +130,8 @@ def pretrain(
     torch.manual_seed(seed)
     both = nn.ModuleDict({"tower": VisionTower(size), "heads": Heads(size.out)})
     tower, heads = both["tower"], both["heads"]
-    assert isinstance(tower, VisionTower) and isinstance(heads, Heads)
+    assert isinstance(tower, VisionTower)
+    assert isinstance(heads, Heads)
     optimiser = Optimiser(both.named_parameters(), total=steps)
     average = Average(both)
     if checkpoint.exists():

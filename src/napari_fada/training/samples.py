@@ -62,7 +62,8 @@ def _grey(path: Path) -> npt.NDArray[np.uint8]:
         return np.asarray(im.convert("L"))
 
 
-def _stored(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def stored(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Shrink or stretch an image to the square that is kept."""
     from PIL import Image
 
     resized = Image.fromarray(image).resize((STORED, STORED), Image.Resampling.BOX)
@@ -82,13 +83,12 @@ def read_hc18(data: Path, part: Part) -> list[Sample]:
         outline = mask_outline(mask)
         if outline is None:
             continue
-        samples.append(
-            Sample(
-                _stored(image), image.shape[1] / image.shape[0], "BPD_PLANE",
-                (Structure("Brain", outline),), frozenset({"CSP", "LV", "head"}), "hc18",
-                row["file"], "brain",
-            )  # fmt: skip
-        )
+        sample = Sample(
+            stored(image), image.shape[1] / image.shape[0], "BPD_PLANE",
+            (Structure("Brain", outline),), frozenset({"CSP", "LV", "head"}), "hc18",
+            row["file"], "brain",
+        )  # fmt: skip
+        samples.append(sample)
     return samples
 
 
@@ -116,12 +116,11 @@ def read_psfhs(data: Path, part: Part) -> list[Sample]:
             outline = mask_outline(label == value)
             if outline is not None:
                 found.append(Structure(name, outline))
-        samples.append(
-            Sample(
-                _stored(image), image.shape[1] / image.shape[0], "Other", tuple(found),
-                frozenset({"head"}), "psfhs", path.name, "transperineal",
-            )  # fmt: skip
-        )
+        sample = Sample(
+            stored(image), image.shape[1] / image.shape[0], "Other", tuple(found),
+            frozenset({"head"}), "psfhs", path.name, "transperineal",
+        )  # fmt: skip
+        samples.append(sample)
     return samples
 
 
@@ -141,12 +140,11 @@ def read_brain(data: Path, part: Part) -> list[Sample]:
                 found.append(Structure(name, outline))
         # The cavum is drawn in some images only: silence there says nothing.
         present = {s.name for s in found}
-        samples.append(
-            Sample(
-                _stored(image), image.shape[1] / image.shape[0], "BPD_PLANE", tuple(found),
-                frozenset({"CSP", "LV"} - present) | {"head"}, "brain", path.name, "brain",
-            )  # fmt: skip
-        )
+        sample = Sample(
+            stored(image), image.shape[1] / image.shape[0], "BPD_PLANE", tuple(found),
+            frozenset({"CSP", "LV"} - present) | {"head"}, "brain", path.name, "brain",
+        )  # fmt: skip
+        samples.append(sample)
     return samples
 
 

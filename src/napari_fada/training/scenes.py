@@ -89,7 +89,7 @@ def three_vessel(c: Canvas) -> Drawn:
     thorax = _chest(c, pose, rng.uniform(0.95, 1.1), rng.uniform(0.85, 0.98))
     tip = np.array([rng.uniform(-0.1, 0.1), 0.35])
     spread = rng.uniform(0.22, 0.36)
-    arms = [np.array([tip, tip + (s * spread, -0.75)]) for s in (-1, 1)]
+    arms = [np.array([tip, tip + np.array([s * spread, -0.75])]) for s in (-1, 1)]
     region = pose(oval(tip[0], tip[1] - 0.36, spread + 0.16, 0.52))
     c.fill(region, rng.uniform(0.5, 0.65))
     for arm in arms:
@@ -135,7 +135,8 @@ def _organs(c: Canvas, pose: Pose) -> Drawn:
     rng = c.rng
     liver = pose(oval(-0.3, -0.3, rng.uniform(0.42, 0.52), rng.uniform(0.38, 0.46), 20))
     c.fill(liver, rng.uniform(0.52, 0.65), 0.03)
-    stomach = pose(oval(0.1, 0.5, rng.uniform(0.2, 0.3), rng.uniform(0.13, 0.2), rng.uniform(-25, 25)))
+    rx, ry = rng.uniform(0.2, 0.3), rng.uniform(0.13, 0.2)
+    stomach = pose(oval(0.1, 0.5, rx, ry, rng.uniform(-25, 25)))
     c.fill(stomach, 0.02, 0)
     vein = pose(tube([(-0.95, 0.02), (-0.5, 0.08), (-0.1, -0.1)], rng.uniform(0.1, 0.15)))
     c.fill(vein, 0.03, 0)
@@ -187,13 +188,13 @@ def abdominal_circumference(c: Canvas) -> Drawn:
 
 
 def bone(c: Canvas, points: FloatArray, width: float) -> None:
-    """A long bone with its shadow."""
+    """Draw a long bone with its shadow."""
     c.stroke(points, c.rng.uniform(0.95, 1.2), width, 0.2)
     c.shadow(points, c.rng.uniform(0.4, 0.8))
 
 
 def limb(c: Canvas, pose: Pose, x: float, y: float, length: float, degrees: float) -> FloatArray:
-    """A limb: soft tissue around one bone. Returns the outline of the soft tissue."""
+    """Draw soft tissue around one bone, and return the outline of the tissue."""
     a = np.deg2rad(degrees)
     along = np.array([np.cos(a), np.sin(a)]) * length / 2
     middle = np.array([x, y])
@@ -249,8 +250,13 @@ def transperineal(c: Canvas) -> Drawn:
     c.ring(head, rng.uniform(0.7, 1.0), rng.uniform(0.012, 0.025), 0.7)
     if rng.random() < 0.6:
         c.shadow(head, rng.uniform(0.2, 0.6))
-    symphysis = oval(middle - side * rng.uniform(0.12, 0.28), rng.uniform(0.14, 0.26),
-                     rng.uniform(0.08, 0.12), rng.uniform(0.035, 0.055), side * rng.uniform(-50, 0))
+    symphysis = oval(
+        middle - side * rng.uniform(0.12, 0.28),
+        rng.uniform(0.14, 0.26),
+        rng.uniform(0.08, 0.12),
+        rng.uniform(0.035, 0.055),
+        side * rng.uniform(-50, 0),
+    )
     c.fill(symphysis, rng.uniform(0.5, 0.7))
     c.ring(symphysis, 0.85, 0.008, 0.3)
     return [("fetal_head", head, None), ("pubic_symphysis", symphysis, None)]

@@ -76,22 +76,24 @@ def nuchal(c: Canvas) -> Drawn:
         c.fill(pose(shape), rng.uniform(0.4, 0.52), 0.06)
     c.ring(pose(head), 0.8, 0.01, 0.3)
     thickness = rng.uniform(0.06, 0.14)
-    line = np.array([(-0.25, 0.34), (0.0, 0.42), (0.3, 0.5), (0.65, 0.58)]) + (0, 0.02)
+    line = np.array([(-0.25, 0.36), (0.0, 0.44), (0.3, 0.52), (0.65, 0.6)])
     pocket = tube(line, thickness)
     c.fill(pose(pocket), 0.02, 0)
     for side in (-0.5, 0.5):
-        c.stroke(pose(line + (0, side * (thickness + 0.03))), 0.9, 0.01)
+        c.stroke(pose(line + np.array([0, side * (thickness + 0.03)])), 0.9, 0.01)
     bone = oval(-0.72, -0.47, 0.1, 0.026, -25, 24)
     skin = oval(-0.76, -0.56, 0.12, 0.022, -25, 24)
     tip = oval(-0.9, -0.44, 0.05, 0.045, 0, 24)
     for shape in (bone, skin, tip):
         c.fill(pose(shape), rng.uniform(0.85, 1.05), 0)
     middle = line[1:3].mean(axis=0)
-    ends = pose([middle - (0, thickness / 2), middle + (0, thickness / 2)])
+    half = np.array([0, thickness / 2])
+    ends = pose([middle - half, middle + half])
     both = _box_outline(pose(np.concatenate([skin, tip])))
     drawn: Drawn = [("NT", pose(pocket), None), ("nasal_bone", pose(bone), None),
                     ("nasal_skin", pose(skin), None), ("nasal_tip", pose(tip), None),
-                    ("NTAPS", both, None), ("NTKpoints", _segment(ends[0], ends[1]), ends)]  # fmt: skip
+                    ("NTAPS", both, None),
+                    ("NTKpoints", _segment(ends[0], ends[1]), ends)]  # fmt: skip
     return drawn + _scale_bar(c)
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from napari_fada.training.contours import bounding_box, moments
 from napari_fada.training.labels import CLASSES, VIEWS
@@ -97,6 +97,11 @@ def make_targets(samples: Sequence[Sample], tokens_per_side: int) -> Targets:
     )
 
 
+def share(present: Tensor) -> Tensor:
+    """Weights by which every image counts the same, whether it shows two structures or fifteen."""
+    return present / present.sum(1, keepdim=True).clamp(min=1)
+
+
 class Heads(nn.Module):
     """One linear map from an image token to all auxiliary answers."""
 
@@ -113,7 +118,8 @@ class Heads(nn.Module):
         b, n, _ = tokens.shape
         cells = self.dense(tokens).view(b, n, len(DENSE), CELLS**2)
         truth = t.dense.float()
-        bce = F.binary_cross_entropy_with_logits(cells, truth, reduction="none").mean((1, 3))
+        each = functional.binary_cross_entropy_with_logits(cells, truth, reduction="none")
+        bce = each.mean((1, 3))
         # Overlap per structure that is there: a small one counts as much as a large one.
         p = cells.sigmoid()
         both = (p * truth).sum((1, 3))
@@ -121,24 +127,23 @@ class Heads(nn.Module):
         dice = 1 - (2 * both + 4) / (p.sum((1, 3)) + area + 4)
         there = (area > 0).float() * t.dense_known
         geometry = self.geometry(tokens).view(b, n, len(CLASSES), GEOMETRY)
-        # A square root brings out the last per cent, where an absolute error flattens.
-        error = F.smooth_l1_loss(
+        error = functional.smooth_l1_loss(
             geometry, t.geometry[:, None].expand_as(geometry), reduction="none", beta=0.02
         ).mean((1, 3))
         points = self.points(tokens).view(b, n, len(CLASSES), POINTS)
-        error_points = F.smooth_l1_loss(
+        error_points = functional.smooth_l1_loss(
             points, t.points[:, None].expand_as(points), reduction="none", beta=0.02
         ).mean((1, 3))
-        there_all = t.present * t.known
-        present = F.binary_cross_entropy_with_logits(
+        there_all = share(t.present)
+        present = functional.binary_cross_entropy_with_logits(
             self.present(tokens), t.present[:, None].expand(b, n, -1), reduction="none"
         ).mean(1)
-        view = F.cross_entropy(
+        view = functional.cross_entropy(
             self.view(tokens).flatten(0, 1), t.view.repeat_interleave(n), label_smoothing=0.02
         )
         return {
             "cells": (bce * t.dense_known).sum() / t.dense_known.sum(),
-            "overlap": (dice * there).sum() / there.sum().clamp(min=1),
+            "overlap": (share(there) * dice).sum() / b,
             "geometry": (error * there_all).sum() / there_all.sum().clamp(min=1),
             "points": (error_points * t.has_points).sum() / t.has_points.sum().clamp(min=1),
             "present": (present * t.known).sum() / t.known.sum(),
@@ -153,12 +158,12 @@ class Heads(nn.Module):
 
 #: How much each auxiliary loss weighs.
 WEIGHTS: dict[str, float] = {
-    "cells": 4.0,
-    "overlap": 1.0,
-    "geometry": 30.0,
-    "points": 20.0,
+    "cells": 10.0,
+    "overlap": 2.0,
+    "geometry": 10.0,
+    "points": 5.0,
     "present": 2.0,
-    "view": 0.5,
+    "view": 1.5,
 }
 
 

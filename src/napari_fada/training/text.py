@@ -11,8 +11,8 @@ import math
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from napari_fada.training.vision import rotate
 
@@ -47,7 +47,8 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.zeros(width))
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x, (x.shape[-1],), 1.0 + self.weight, 1e-6)
+        """Run the module."""
+        return functional.rms_norm(x, (x.shape[-1],), 1.0 + self.weight, 1e-6)
 
 
 class GatedNorm(nn.Module):
@@ -58,7 +59,8 @@ class GatedNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(width))
 
     def forward(self, x: Tensor, gate: Tensor) -> Tensor:
-        return F.rms_norm(x, (x.shape[-1],), self.weight, 1e-6) * F.silu(gate)
+        """Run the module."""
+        return functional.rms_norm(x, (x.shape[-1],), self.weight, 1e-6) * functional.silu(gate)
 
 
 def delta_rule(
@@ -85,8 +87,8 @@ def delta_rule(
     b, h, t, d = q.shape
     pad = -t % chunk
     if pad:
-        q, k, v = (F.pad(x, (0, 0, 0, pad)) for x in (q, k, v))
-        g, beta = (F.pad(x, (0, pad)) for x in (g, beta))
+        q, k, v = (functional.pad(x, (0, 0, 0, pad)) for x in (q, k, v))
+        g, beta = (functional.pad(x, (0, pad)) for x in (g, beta))
     n = (t + pad) // chunk
     q, k, v = (x.reshape(b, h, n, chunk, d) for x in (q * d**-0.5, k, v))
     g, beta = (x.reshape(b, h, n, chunk) for x in (g, beta))
@@ -132,6 +134,7 @@ class LinearAttention(nn.Module):
         self.out_proj = nn.Linear(width, size.hidden, bias=False)
 
     def forward(self, x: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """Run the module."""
         b, t, _ = x.shape
         mixed = self.in_proj_qkv(x)
         before = mixed.new_zeros(b, self.kernel - 1, mixed.shape[-1]) if state is None else state[0]
@@ -141,10 +144,10 @@ class LinearAttention(nn.Module):
         assert isinstance(conv, Tensor)
         q, k, v = (
             y.view(b, t, self.heads, self.head).transpose(1, 2)
-            for y in F.silu(conv).chunk(3, dim=-1)
+            for y in functional.silu(conv).chunk(3, dim=-1)
         )
         q, k = (y * torch.rsqrt(y.square().sum(-1, keepdim=True) + 1e-6) for y in (q, k))
-        g = -self.A_log.exp() * F.softplus(self.in_proj_a(x) + self.dt_bias)
+        g = -self.A_log.exp() * functional.softplus(self.in_proj_a(x) + self.dt_bias)
         beta = self.in_proj_b(x).sigmoid()
         out, memory = delta_rule(
             q, k, v, g.transpose(1, 2), beta.transpose(1, 2), None if state is None else state[1]
@@ -174,6 +177,7 @@ class FullAttention(nn.Module):
     def forward(
         self, x: Tensor, cos: Tensor, sin: Tensor, state: State | None
     ) -> tuple[Tensor, State]:
+        """Run the module."""
         b, t, _ = x.shape
         q, gate = self.q_proj(x).view(b, t, self.heads, 2 * self.head).chunk(2, dim=-1)
         k = self.k_proj(x).view(b, t, self.kv_heads, self.head)
@@ -183,7 +187,7 @@ class FullAttention(nn.Module):
         if state is not None:
             k, v = torch.cat([state[0], k], dim=2), torch.cat([state[1], v], dim=2)
         mask = torch.ones(t, k.shape[2], dtype=torch.bool).tril(k.shape[2] - t)
-        out = F.scaled_dot_product_attention(
+        out = functional.scaled_dot_product_attention(
             q, k, v, attn_mask=mask, enable_gqa=self.heads != self.kv_heads
         )
         out = out.transpose(1, 2).reshape(b, t, -1) * gate.reshape(b, t, -1).sigmoid()
@@ -200,7 +204,8 @@ class TextMlp(nn.Module):
         self.down_proj = nn.Linear(size.ffn, size.hidden, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+        """Run the module."""
+        out: Tensor = self.down_proj(functional.silu(self.gate_proj(x)) * self.up_proj(x))
         return out
 
 
@@ -221,6 +226,7 @@ class Layer(nn.Module):
     def forward(
         self, x: Tensor, cos: Tensor, sin: Tensor, state: State | None
     ) -> tuple[Tensor, State]:
+        """Run the module."""
         normed = self.input_layernorm(x)
         if self.kind == "linear":
             mixed, state = self.linear_attn(normed, state)
@@ -236,7 +242,6 @@ class TextModel(nn.Module):
     def __init__(self, size: TextSize) -> None:
         super().__init__()
         self.size = size
-        self.embed_tokens = nn.Embedding(size.vocabulary, size.hidden)
         self.layers = nn.ModuleList([Layer(size, kind) for kind in size.layers])
         self.norm = RMSNorm(size.hidden)
         half = torch.arange(0, size.rotary, 2).float()

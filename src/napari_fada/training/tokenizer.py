@@ -34,7 +34,7 @@ SPECIAL = (
 
 
 def scaffolding() -> list[str]:
-    """Fixed strings of prompts and answers that are one token each."""
+    """List the fixed strings of prompts and answers that are one token each."""
     fixed = ["<think>", "</think>"]
     for text in prompts().values():
         fixed += [part for part in text.split("{classes}") if part]
@@ -67,10 +67,12 @@ def build() -> Tokenizer:
     """Train the tokenizer (deterministic, a fraction of a second)."""
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-    splitter = pre_tokenizers.Sequence([
-        pre_tokenizers.Split(Regex(SPLITTER), "isolated"),
-        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-    ])
+    splitter = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(SPLITTER), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
     learner = Tokenizer(models.BPE())
     learner.pre_tokenizer = splitter
     learner.train_from_iterator(
@@ -95,7 +97,7 @@ def build() -> Tokenizer:
 
 @cache
 def tokenizer() -> Tokenizer:
-    """The tokenizer, built once a process."""
+    """Return the tokenizer, built once a process."""
     return build()
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,11 @@ class PatchEmbed(nn.Module):
         self.proj = nn.Conv3d(3, size.hidden, (2, size.patch, size.patch))
 
     def forward(self, patches: Tensor) -> Tensor:
+        """Run the module."""
         # A grey still has six equal planes (three colours, two times): sum the kernel instead.
         kernel = self.proj.weight.sum(dim=(1, 2)).flatten(1)
-        return F.linear(patches, kernel, self.proj.bias)
+        out: Tensor = functional.linear(patches, kernel, self.proj.bias)
+        return out
 
 
 class Attention(nn.Module):
@@ -74,9 +76,10 @@ class Attention(nn.Module):
         self.proj = nn.Linear(size.hidden, size.hidden)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        """Run the module."""
         b, n, d = x.shape
         q, k, v = self.qkv(x).view(b, n, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
-        y = F.scaled_dot_product_attention(rotate(q, cos, sin), rotate(k, cos, sin), v)
+        y = functional.scaled_dot_product_attention(rotate(q, cos, sin), rotate(k, cos, sin), v)
         out: Tensor = self.proj(y.transpose(1, 2).reshape(b, n, d))
         return out
 
@@ -90,7 +93,8 @@ class Mlp(nn.Module):
         self.linear_fc2 = nn.Linear(size.ffn, size.hidden)
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.linear_fc2(F.gelu(self.linear_fc1(x), approximate="tanh"))
+        """Run the module."""
+        out: Tensor = self.linear_fc2(functional.gelu(self.linear_fc1(x), approximate="tanh"))
         return out
 
 
@@ -105,6 +109,7 @@ class Block(nn.Module):
         self.mlp = Mlp(size)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        """Run the module."""
         x = x + self.attn(self.norm1(x), cos, sin)
         out: Tensor = x + self.mlp(self.norm2(x))
         return out
@@ -121,8 +126,9 @@ class Merger(nn.Module):
         self.linear_fc2 = nn.Linear(self.width, size.out)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Run the module."""
         x = self.norm(x).reshape(x.shape[0], -1, self.width)
-        out: Tensor = self.linear_fc2(F.gelu(self.linear_fc1(x)))
+        out: Tensor = self.linear_fc2(functional.gelu(self.linear_fc1(x)))
         return out
 
 
@@ -147,6 +153,20 @@ class VisionTower(nn.Module):
         self.register_buffer("cos", angles.cos(), persistent=False)
         self.register_buffer("sin", angles.sin(), persistent=False)
         self.register_buffer("rank", order[:, 0] * size.grid + order[:, 1], persistent=False)
+        self.reset()
+
+    def reset(self) -> None:
+        """Make content louder than position, and let dark pixels be silence."""
+        proj = self.patch_embed.proj
+        nn.init.normal_(proj.weight, 0.0, 0.04)
+        with torch.no_grad():
+            proj.bias.copy_(0.8 * proj.weight.sum(dim=(1, 2, 3, 4)))
+        nn.init.normal_(self.pos_embed.weight, 0.0, 0.1)
+        for block in self.blocks:
+            assert isinstance(block, Block)
+            for linear in (block.attn.proj, block.mlp.linear_fc2):
+                nn.init.normal_(linear.weight, 0.0, 0.5 * linear.in_features**-0.5)
+                nn.init.zeros_(linear.bias)
 
     def patches(self, images: Tensor) -> Tensor:
         """Cut ``(b, side, side)`` images in −1…1 into patches in merge order."""
