@@ -1,0 +1,1 @@
+"""Exchange: records out of and into files of other forms, one module for each form."""

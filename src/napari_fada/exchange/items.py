@@ -1,0 +1,301 @@
+"""One structure in an answer: records ⇄ ``{"bbox_2d", "label", "mask" | "keypoints"}``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from napari_fada.records.annotation import Annotation, Ring, new_uid
+from napari_fada.records.geometry import GridPoint, grid_to_pixels, pixels_to_grid, simplify
+
+AskTask = Literal["detect", "segment", "keypoints"]
+GridRing = tuple[GridPoint, ...]
+GridBox = tuple[int, int, int, int]
+
+#: What an answer may hold at most: the engines' grammar knows no longer ones.
+MAX_ITEMS, MAX_VERTICES = 50, 64
+
+TOO_SMALL = "structures smaller than the 0–1000 grid can say"
+TOO_MANY = f"structures beyond the {MAX_ITEMS} that an answer may hold"
+HOLES = "holes in polygons (the form has none)"
+SIMPLIFIED = f"polygons reduced to {MAX_VERTICES} vertices"
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was left out, and what was written but not as it stood, counted by reason."""
+
+    left_out: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+
+    def __iadd__(self, other: Tally) -> Tally:
+        self.left_out.update(other.left_out)
+        self.notes.update(other.notes)
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One object of an answer with the record it was made from.
+
+    ``place`` is the rank of the record among those of the frame; ``derived`` marks a box that
+    was worked out from a polygon and is no record of its own.
+    """
+
+    answer: dict[str, Any]
+    record: Annotation
+    place: int
+    derived: bool = False
+
+    def meta(self, place: int) -> dict[str, Any]:
+        """Return what must be kept beside the answer to get the record back.
+
+        ``place`` is its rank among the records that are written.
+        """
+        r = self.record
+        return {
+            "uid": r.uid,
+            "place": place,
+            "derived": self.derived,
+            "status": r.status,
+            "source": r.source,
+            "rater": r.rater,
+            "score": r.score,
+        }
+
+
+def build_items(
+    task: AskTask,
+    annotations: Sequence[Annotation],
+    classes: Sequence[str],
+    size: tuple[int, int],
+    tally: Tally,
+    *,
+    outlined: Container[str] = (),
+) -> list[Item]:
+    """Write the objects that answer one question.
+
+    They stand in the order of the classes asked for, then from left to right, as the models
+    are trained to answer.
+
+    Parameters
+    ----------
+    task : {"detect", "segment", "keypoints"}
+        ``detect`` takes boxes, and the boxes around polygons that have none.
+    annotations : sequence of Annotation
+        All records of the frame.
+    classes : sequence of str
+        What is asked for.
+    size : (width, height)
+        Of the image.
+    tally : Tally
+        Takes what could not be written.
+    outlined : container of uid
+        Polygons whose outline is written elsewhere: their boxes are marked as derived.
+    """
+    items: list[Item] = []
+    for place, record in enumerate(annotations):
+        if record.category in classes:
+            items += _build(task, record, place, size, tally, record.uid in outlined)
+    if task == "detect":
+        items = _without_doubles(items)
+    items.sort(key=lambda i: (classes.index(i.record.category), i.answer["bbox_2d"][0], i.place))
+    if len(items) > MAX_ITEMS:
+        tally.left_out[TOO_MANY] += len(items) - MAX_ITEMS
+    return items[:MAX_ITEMS]
+
+
+def _build(
+    task: AskTask,
+    record: Annotation,
+    place: int,
+    size: tuple[int, int],
+    tally: Tally,
+    derived: bool,
+) -> list[Item]:
+    name = record.category
+    if record.kind == "keypoints":
+        if task == "keypoints" and record.points:
+            return [_keypoints(record, place, size)]
+        return []
+    if record.kind == "polygon" and task == "segment":
+        return [
+            Item(
+                {"bbox_2d": list(_box(ring)), "label": name, "mask": [list(p) for p in ring]},
+                record,
+                place,
+            )
+            for ring in _parts(record, size, tally)
+        ]
+    if task != "detect":
+        return []
+    if record.kind == "box":
+        corners = list(pixels_to_grid(record.points, *size))
+    else:  # what is odd about it is counted where its outline is written
+        parts = _parts(record, size, Tally() if derived else tally)
+        corners = [p for ring in parts for p in ring]
+        if not corners:
+            return []
+    x1, y1, x2, y2 = _box(corners)
+    if x1 == x2 or y1 == y2:
+        tally.left_out[TOO_SMALL] += 1
+        return []
+    return [Item({"bbox_2d": [x1, y1, x2, y2], "label": name}, record, place, derived)]
+
+
+def _keypoints(record: Annotation, place: int, size: tuple[int, int]) -> Item:
+    points = pixels_to_grid(record.points, *size)
+    visibility = record.visibility or (2,) * len(points)
+    seen = [p for p, v in zip(points, visibility, strict=True) if v] or list(points)
+    answer = {
+        "bbox_2d": list(_box(seen)),
+        "label": record.category,
+        "keypoints": [[x, y, v] for (x, y), v in zip(points, visibility, strict=True)],
+    }
+    return Item(answer, record, place)
+
+
+def _parts(record: Annotation, size: tuple[int, int], tally: Tally) -> list[GridRing]:
+    """Return the outer rings of a polygon on the grid; holes are counted."""
+    rings = []
+    for points in (record.points, *record.rings):
+        ring = _on_grid(points, size, tally)
+        if len(set(ring)) < 3 or _twice_area(ring) == 0:
+            tally.left_out[TOO_SMALL] += 1
+        else:
+            rings.append(ring)
+    outer = [
+        ring
+        for i, ring in enumerate(rings)
+        if not any(_holds(other, ring, j < i) for j, other in enumerate(rings) if j != i)
+    ]
+    if len(outer) < len(rings):
+        tally.left_out[HOLES] += len(rings) - len(outer)
+    return outer
+
+
+def _on_grid(points: Ring, size: tuple[int, int], tally: Tally) -> GridRing:
+    ring = _without_repeats(pixels_to_grid(points, *size))
+    if len(ring) <= MAX_VERTICES:
+        return ring
+    tally.notes[SIMPLIFIED] += 1
+    outline = Annotation("", "polygon", tuple((float(x), float(y)) for x, y in ring))
+    tolerance = 0.5
+    while len(ring) > MAX_VERTICES:
+        ring = _without_repeats(pixels_to_grid(simplify(outline, tolerance).points, 1000, 1000))
+        tolerance *= 1.25
+        if tolerance > 1000:  # an outline that crosses itself at every vertex
+            return ring[:MAX_VERTICES]
+    return ring
+
+
+def _without_repeats(ring: GridRing) -> GridRing:
+    return tuple(p for i, p in enumerate(ring) if p != ring[i - 1])
+
+
+def _twice_area(ring: Sequence[GridPoint]) -> int:
+    return abs(
+        sum(
+            x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in zip(ring, (*ring[1:], ring[0]), strict=True)
+        )
+    )
+
+
+def _holds(outer: GridRing, inner: GridRing, first: bool) -> bool:
+    """Tell whether one ring lies inside another; of two equal ones the first holds."""
+    from shapely import Polygon, make_valid
+
+    if outer == inner:
+        return first
+    a, b = make_valid(Polygon(outer)), make_valid(Polygon(inner))
+    return bool(a.covers(b)) and (first or not b.covers(a))
+
+
+def _box(points: Iterable[GridPoint]) -> GridBox:
+    xs, ys = zip(*points, strict=True)
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def _without_doubles(items: Sequence[Item]) -> list[Item]:
+    """Drop boxes worked out from polygons that have a box of their own class beside them."""
+    own = [i for i in items if not i.derived]
+    taken: set[int] = set()
+    kept = list(own)
+    for item in items:
+        if not item.derived:
+            continue
+        partner = next(
+            (
+                n
+                for n, box in enumerate(own)
+                if n not in taken
+                and box.record.category == item.record.category
+                and _overlap(box.answer["bbox_2d"], item.answer["bbox_2d"]) >= 0.5
+            ),
+            None,
+        )
+        if partner is None:
+            kept.append(item)
+        else:
+            taken.add(partner)
+    return kept
+
+
+def _overlap(a: Sequence[int], b: Sequence[int]) -> float:
+    wide = min(a[2], b[2]) - max(a[0], b[0])
+    high = min(a[3], b[3]) - max(a[1], b[1])
+    if wide <= 0 or high <= 0:
+        return 0.0
+    both = wide * high
+    return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
+
+
+@dataclass(slots=True)
+class Draft:
+    """A record that is being put together again from one or several objects."""
+
+    annotation: Annotation
+    place: int
+    rings: list[Ring] = field(default_factory=list)
+
+    def finished(self) -> Annotation:
+        """Return the record with all its parts."""
+        return replace(self.annotation, rings=tuple(self.rings))
+
+
+def read_item(
+    answer: Mapping[str, Any], meta: Mapping[str, Any], place: int, size: tuple[int, int]
+) -> Draft:
+    """Make a record from one object of an answer.
+
+    Raises
+    ------
+    KeyError, ValueError, TypeError
+        If the object is not of the form.
+    """
+    label = answer["label"]
+    if not isinstance(label, str):
+        raise TypeError("a label that is no text")
+    common: dict[str, Any] = {
+        "uid": meta.get("uid") or new_uid(),
+        "status": meta.get("status", "accepted"),
+        "source": meta.get("source", "import"),
+        "rater": meta.get("rater", ""),
+        "score": meta.get("score"),
+    }
+    if "keypoints" in answer:
+        rows = answer["keypoints"]
+        points = grid_to_pixels([(float(x), float(y)) for x, y, _ in rows], *size)
+        common["visibility"] = tuple(int(v) for _, _, v in rows)
+        made = Annotation(label, "keypoints", points, **common)
+    elif "mask" in answer:
+        points = grid_to_pixels([(float(x), float(y)) for x, y in answer["mask"]], *size)
+        if len(points) < 3:
+            raise ValueError("a mask with fewer than three vertices")
+        made = Annotation(label, "polygon", points, **common)
+    else:
+        x1, y1, x2, y2 = (float(v) for v in answer.get("bbox_2d") or answer["box_2d"])
+        made = Annotation(label, "box", grid_to_pixels([(x1, y1), (x2, y2)], *size), **common)
+    return Draft(made, int(meta.get("place", place)))
