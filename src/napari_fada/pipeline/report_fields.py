@@ -52,7 +52,9 @@ def as_text(value: Any, depth: int = 0) -> str:
         return CUT_MARK
     if isinstance(value, dict):
         parts = [(str(k), as_text(v, depth + 1)) for k, v in value.items()]
-        return "; ".join(f"{k}: {v}" for k, v in parts if v)
+        # {"value": "38 weeks"} is only a wrapping.
+        bare = ("value", "text", "description")
+        return "; ".join(v if k in bare else f"{k}: {v}" for k, v in parts if v)
     if isinstance(value, list):
         return ", ".join(t for t in (as_text(v, depth + 1) for v in value) if t)
     return str(value)
