@@ -131,7 +131,7 @@ def make_video(tmp_path: Path) -> Callable[..., Path]:
         with av.open(str(path), "w") as container:
             stream = container.add_stream(codec, rate=25)
             stream.width, stream.height = size
-            stream.pix_fmt = "yuv420p"
+            stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
             stream.gop_size = 6
             for k in range(n):
                 array = np.full((size[1], size[0], 3), 8 * k, np.uint8)

@@ -127,7 +127,8 @@ def test_spacing_of_layers(scale, units, expected) -> None:
     if expected is None:
         assert spacing is None
     else:
-        assert (spacing.y, spacing.x, spacing.origin) == (*pytest.approx(expected), "layer-scale")
+        assert (spacing.y, spacing.x) == pytest.approx(expected)
+        assert spacing.origin == "layer-scale"
     scan = scan_from_array(np.zeros((9, 9), np.uint8), spacing=spacing)
     assert scan.spacing_at(1, 1) == spacing
     assert scan.ref().spacing_origin == (spacing.origin if spacing else None)

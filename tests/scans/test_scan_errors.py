@@ -52,9 +52,7 @@ def test_empty(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG"])
 @pytest.mark.parametrize("keep", [0.2, 0.6, 0.95, "all but one byte"])
-def test_truncated_still(
-    tmp_path: Path, noise: np.ndarray, form: str, keep: float | str
-) -> None:
+def test_truncated_still(tmp_path: Path, noise: np.ndarray, form: str, keep: float | str) -> None:
     data = encoded(noise, form)
     cut = len(data) - 1 if isinstance(keep, str) else int(keep * len(data))
     path = tmp_path / f"cut.{form.lower()}"
@@ -214,7 +212,9 @@ def test_empty_folder(tmp_path: Path) -> None:
 
 def png_claiming(width: int, height: int) -> bytes:
     def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
 
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 100))
@@ -240,6 +240,15 @@ def test_giant_tiff(tmp_path: Path) -> None:
         tif.pages[0].tags["ImageWidth"].overwrite(60_000)
         tif.pages[0].tags["ImageLength"].overwrite(60_000)
     refused(path, "60000 × 60000")
+
+
+def test_tiff_that_promises_a_million_strips(tmp_path: Path) -> None:
+    path = tmp_path / "strips.tif"
+    tifffile.imwrite(path, np.zeros((8, 8), np.uint8))
+    with tifffile.TiffFile(path, mode="r+") as tif:
+        tif.pages[0].tags["RowsPerStrip"].overwrite(1)
+        tif.pages[0].tags["ImageLength"].overwrite(60_000)
+    refused(path, "60000 pieces and 1 are listed")
 
 
 def test_damaged_pixels_are_an_error_of_the_frame(tmp_path: Path, noise: np.ndarray) -> None:

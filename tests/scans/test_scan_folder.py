@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_natural_order() -> None:
     names = ["b2", "b10", "B1", "a", "10", "9", "b", "b01"]
-    assert sorted(names, key=natural_key) == ["9", "10", "a", "b", "B1", "b01", "b2", "b10"]
+    assert sorted(names, key=natural_key) == ["9", "10", "a", "b", "b01", "B1", "b2", "b10"]
 
 
 def test_folder_of_frames(folder: Path) -> None:
@@ -139,9 +139,8 @@ def test_links_in_a_circle_end(folder: Path) -> None:
 
 def test_ten_thousand_files_start_at_once(tmp_path: Path) -> None:
     save(tmp_path / "0.png", 0)
-    data = (tmp_path / "0.png").read_bytes()
     for k in range(1, 10_000):
-        (tmp_path / f"{k}.png").write_bytes(data)
+        (tmp_path / f"{k}.png").hardlink_to(tmp_path / "0.png")
     start = time.perf_counter()
     run = iter_scans(tmp_path)
     first, second = next(run), next(run)

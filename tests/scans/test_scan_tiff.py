@@ -101,9 +101,7 @@ def test_palette_and_white_is_zero(tmp_path: Path, grey: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("compression", ["tiff_lzw", "jpeg", "packbits"])
-def test_compressions_that_tifffile_cannot_do_alone(
-    tmp_path: Path, clip, compression: str
-) -> None:
+def test_compressions_that_tifffile_cannot_do_alone(tmp_path: Path, clip, compression: str) -> None:
     images = [Image.fromarray(frame) for frame in clip]
     path = tmp_path / "a.tif"
     images[0].save(path, save_all=True, append_images=images[1:], compression=compression)
@@ -131,9 +129,7 @@ def test_orientation(tmp_path: Path, grey: np.ndarray, orientation: int) -> None
 
 def test_large_imagej_stack_in_one_page(tmp_path: Path, clip) -> None:
     deep = clip.astype(np.uint16) * 16
-    path = write(
-        tmp_path / "a.tif", deep, imagej=True, byteorder=">", metadata={"finterval": 0.04}
-    )
+    path = write(tmp_path / "a.tif", deep, imagej=True, byteorder=">", metadata={"finterval": 0.04})
     with tifffile.TiffFile(path) as tif:
         assert len(tif.pages) == 5
     # ImageJ leaves out all but the first page description in its large files.

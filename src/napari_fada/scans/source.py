@@ -19,6 +19,8 @@ from napari_fada.scans.scan import Frame, Identity, Region, Scan, Spacing
 MAX_PIXELS = 64_000_000
 """No ultrasound frame is larger; a file that claims more is damaged or an attack."""
 
+MAX_SIDE = 65_535
+
 CHUNK = 1 << 20
 
 
@@ -130,10 +132,10 @@ def check_size(name: str, width: int, height: int, n_frames: int = 1) -> None:
             f"{name} claims a size of {width} × {height} pixels.",
             todo="Export the scan again; this file holds no picture.",
         )
-    if width * height > MAX_PIXELS:
+    if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
         raise ScanError(
             f"{name} claims {width} × {height} pixels; no scan is larger than "
-            f"{MAX_PIXELS // 1_000_000} million pixels.",
+            f"{MAX_PIXELS // 1_000_000} million pixels, or longer than {MAX_SIDE:,}.",
             todo="If the size is true, crop or shrink the image first.",
         )
     if n_frames < 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Literal
 
@@ -41,6 +42,9 @@ def open_tiff(path: Path, name: str, form: str) -> Source:  # noqa: ARG001 (one 
         for k in keep:
             page = pages[k]
             ends = [a + b for a, b in zip(page.dataoffsets, page.databytecounts, strict=False)]
+            promised = math.prod(page.chunked)
+            if len(ends) < promised:
+                raise truncated(name, f"page {k} has {promised} pieces and {len(ends)} are listed")
             if not ends or max(ends) > size:
                 raise truncated(name, f"the pixels of page {k} reach beyond the end of the file")
         orientation = int(first.tags.valueof("Orientation", default=1))
