@@ -84,8 +84,8 @@ class Answer:
         What is asked.
     form : Form or None
         What the answer must look like.
-    model : Model
-        The vocabulary.
+    picker : Picker
+        Chooses the tokens.
     question : list of int
         The tokens between the image and the answer.
     force : bool
@@ -97,12 +97,13 @@ class Answer:
         index: int,
         prompt: Prompt,
         form: Form | None,
-        model: Model,
+        picker: Picker,
         *,
         question: list[int],
         force: bool,
     ) -> None:
-        self.index, self.prompt, self.model = index, prompt, model
+        self.index, self.prompt = index, prompt
+        self.picker, self.model = picker, picker.model
         self.state = form.start if form else None
         self.force = force
         self.tokens: list[Token] = []
@@ -133,11 +134,15 @@ class Answer:
         """Return what to decode next for this answer."""
         return Piece(self.sequence, self.position, self.pending)
 
-    def absorb(self, row: Row, picker: Picker) -> None:
+    def choose(self, row: Row) -> int:
+        """Return the next token."""
+        return self.picker.pick(row, self.state)
+
+    def absorb(self, row: Row) -> None:
         """Take the logits after the pending tokens, and choose how the answer goes on."""
         self.position += len(self.pending)
         self.pending = []
-        token = picker.pick(row, self.state)
+        token = self.choose(row)
         if self.model.ends(token):
             self.stop = "end"
             return

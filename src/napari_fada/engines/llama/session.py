@@ -43,7 +43,7 @@ class LlamaEngine:
     info : EngineInfo
         What they are.
     image_size : int or (int, int), optional
-        Side, or (height, width), that every frame is stretched to; without it, near the
+        Side, or (width, height), that every frame is stretched to; without it, near the
         original size as the Qwen-VL processor does.
     threads : int, optional
         Default: one for a small model, else the physical cores.
@@ -93,12 +93,18 @@ class LlamaEngine:
             Path(text_gguf), Path(vision_gguf),
             threads=threads, gpu_layers=gpu_layers, watch=self._brake.look,
         )  # fmt: skip
+        if image_size is None:
+            size = None
+        elif isinstance(image_size, int):
+            size = (image_size, image_size)
+        else:
+            size = (image_size[1], image_size[0])
         many = gpu_layers != 0 or self._model.threads >= BATCH_FROM_THREADS
         self._together = many if batch is None else batch
-        self._picker = Picker(self._model, temperature, seed)
+        self._temperature, self._seed = temperature, seed
         self._room = Workspace(
             self._model, self._brake, before=template.before,
-            size=(image_size, image_size) if isinstance(image_size, int) else image_size,
+            size=size,
             cells=n_ctx, saved=SAVED_PREFIXES,
         )  # fmt: skip
         self._closed = False
@@ -162,12 +168,15 @@ class LlamaEngine:
     def _events(self, image: Image, prompts: Sequence[Prompt]) -> Iterator[Token | Completion]:
         answers = [
             Answer(
-                i, prompt, form_for(prompt, self._style), self._model,
+                i, prompt, form_for(prompt, self._style),
+                # A source of chance for each answer: how they are interleaved changes nothing.
+                Picker(self._model, self._temperature, self._seed + i),
                 question=self._question(prompt), force=self._forced,
             )
             for i, prompt in enumerate(prompts)
         ]  # fmt: skip
-        groups = [answers] if self._together and answers else [[a] for a in answers]
+        together = self._together and self._room.fits(image, sum(a.cells for a in answers))
+        groups = [answers] if together and answers else [[a] for a in answers]
         try:
             if answers and not self._brake.check():
                 prefix, seconds = self._room.enter(
@@ -216,7 +225,7 @@ class LlamaEngine:
             for answer, row in zip(active, rows, strict=True):
                 # Everything is drawn from the rows before the caller sees any of it: they are
                 # views that the next decode overwrites.
-                answer.absorb(row, self._picker)
+                answer.absorb(row)
             for answer in active:
                 yield from answer.news()
                 if answer.stop:

@@ -7,7 +7,7 @@ from typing import Any
 
 from napari_fada.engines.llama.brake import Brake
 from napari_fada.engines.llama.context import Aborted, Context
-from napari_fada.engines.llama.image import fingerprint, prepare, target_size
+from napari_fada.engines.llama.image import GRID, fingerprint, prepare, target_size
 from napari_fada.engines.llama.model import Model
 from napari_fada.engines.llama.prefix import (
     Chunk,
@@ -21,6 +21,8 @@ from napari_fada.engines.protocol import Image
 from napari_fada.errors import EngineError
 
 _ROUND = 256
+#: More than the template and the image's own markers take.
+_AROUND = 32
 
 
 class Workspace:
@@ -64,6 +66,16 @@ class Workspace:
         """The context; there is one after :meth:`enter`."""
         assert self._context is not None
         return self._context
+
+    @property
+    def limit(self) -> int:
+        """Cells that the context can have at most."""
+        return self._cells or self.model.trained_context
+
+    def fits(self, image: Image, cells: int) -> bool:
+        """Whether so many tokens fit behind a frame's prefix (told before it is encoded)."""
+        height, width = self._size or target_size(*image.shape[:2])
+        return cells + (height // GRID) * (width // GRID) + _AROUND <= self.limit
 
     def enter(self, image: Image, cells: int, sequences: int) -> tuple[Prefix, float]:
         """Make the prefix of a frame stand in sequence 0, with room behind it.
@@ -134,7 +146,7 @@ class Workspace:
 
     def _make_room(self, cells: int, sequences: int) -> None:
         """Grow the context where it is too small; the prefix in it is carried over."""
-        limit = self._cells or self.model.trained_context
+        limit = self.limit
         if cells > limit:
             raise EngineError(
                 f"The image and the questions need {cells} tokens; the context holds {limit}.",
