@@ -14,7 +14,7 @@ MakeDicom = Callable[..., Path]
 
 @pytest.fixture
 def grey() -> np.ndarray:
-    """A picture whose every corner is different."""
+    """Return a picture whose every corner is different."""
     y, x = np.mgrid[0:40, 0:60]
     return (y * 3 + x * 2).astype(np.uint8)
 
@@ -103,7 +103,7 @@ def make_dicom(tmp_path: Path) -> MakeDicom:
 
 @pytest.fixture
 def make_region() -> Callable[..., Any]:
-    """An item of the sequence of ultrasound regions."""
+    """Return an item of the sequence of ultrasound regions."""
     from pydicom import Dataset
 
     def make(corners: tuple[int, int, int, int], *, units: int = 3, form: int = 1, data: int = 1,

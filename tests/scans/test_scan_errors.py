@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import io
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -29,7 +30,7 @@ def noise() -> np.ndarray:
 
 
 def refused(path: Path, *words: str) -> ScanError:
-    """Opening raises, with all the words, the file's name and advice."""
+    """See that opening raises, with all the words, the file's name and advice."""
     with pytest.raises(ScanError) as caught:
         open_scan(path)
     error = caught.value
@@ -41,6 +42,12 @@ def refused(path: Path, *words: str) -> ScanError:
 
 def test_missing(tmp_path: Path) -> None:
     refused(tmp_path / "no.png", "is not there")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes in folders are a Unix matter")
+def test_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    refused(tmp_path / "pipe.png", "no ordinary file")
 
 
 def test_empty(tmp_path: Path) -> None:

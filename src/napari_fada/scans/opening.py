@@ -109,6 +109,8 @@ def iter_files(path: Path, recursive: bool = True) -> Iterator[Path | ScanProble
 
 
 def _open_file(path: Path, name: str) -> Source:
+    if path.exists() and not path.is_file():  # reading a pipe would wait for ever
+        raise ScanError(f"{name} is no ordinary file.", todo="Choose an image or video file.")
     with path.open("rb") as file:
         head = file.read(HEAD)
     if not head:
