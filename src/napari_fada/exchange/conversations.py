@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from napari_fada.engines.protocol import Prompt, Task
-from napari_fada.errors import ModelError
+from napari_fada.errors import FadaError, ModelError
 from napari_fada.exchange.items import AskTask, Draft, Item, Tally, build_items, read_item
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.reading import INTERPRETATION_KEYS
@@ -203,7 +203,15 @@ def read_lines(
             frame = frames.get(image) or _Frame(tuple(meta.get("size") or size_of(image)))
             frame.take(number, answer, meta)
             frames[image] = frame
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError, OSError) as error:
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            IndexError,
+            AttributeError,
+            OSError,
+            FadaError,
+        ) as error:
             reason = f"has no {error}" if isinstance(error, KeyError) else str(error)
             problems.append(f"line {number}: {reason}")
     return [frame.finished(image) for image, frame in frames.items()], problems

@@ -29,7 +29,7 @@ def put_scan(connection: sqlite3.Connection, scan: ScanLike, salt: bytes) -> Non
         "path = coalesce(excluded.path, path), n_frames = excluded.n_frames, "
         "frame_time = excluded.frame_time, spacing_y = excluded.spacing_y, "
         "spacing_x = excluded.spacing_x, spacing_origin = excluded.spacing_origin, "
-        "subject = excluded.subject",
+        "subject = CASE subject WHEN '' THEN excluded.subject ELSE subject END",
         (
             scan.sha256,
             scan.name,

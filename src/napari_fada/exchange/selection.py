@@ -1,0 +1,139 @@
+"""Which of a project's records may be taught: what was judged, and what was asked for.
+
+An answer that leaves a structure out says that it is not there. So a class is only asked for
+where someone has decided about it: it stands, it was rejected, or the model was asked for it
+and an expert has worked on the group it belongs to. A class with a proposal that no one has
+judged is not asked for at all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from napari_fada.exchange.conversations import ASK_TASKS, FrameRecords
+from napari_fada.exchange.items import AskTask, Tally
+from napari_fada.records.project import WHOLE, Project
+from napari_fada.records.reading import Reading
+from napari_fada.records.rows import ScanRow
+from napari_fada.vocabulary import vocabulary
+
+PENDING = "proposals that no one has judged yet"
+REJECTED = "rejected proposals"
+UNSEEN_REPORT = "reports that no one has edited or accepted"
+UNSEEN_VIEW = "views that no one has edited or accepted"
+UNKNOWN = "structures of a class that is not in the vocabulary"
+
+_KIND: Mapping[AskTask, tuple[str, ...]] = {
+    "detect": ("box", "polygon"),
+    "segment": ("polygon",),
+    "keypoints": ("keypoints",),
+}
+
+
+def select(
+    project: Project, scan: ScanRow, frame: int, tally: Tally, *, include_proposals: bool = False
+) -> FrameRecords:
+    """Return what may be taught about a frame; ``image`` is left empty.
+
+    Parameters
+    ----------
+    project : Project
+        Where the records are.
+    scan : ScanRow
+        The scan.
+    frame : int
+        Index of the frame.
+    tally : Tally
+        Takes what is left out.
+    include_proposals : bool
+        Also take what no one has judged yet (rejected proposals never).
+    """
+    standing = project.annotations(scan.sha256, frame, include_rejected=True)
+    state = project.state(scan.sha256, frame)
+    reviewed = any(
+        s.get("review") in ("accepted", "corrected")
+        for s in (state, project.state(scan.sha256, WHOLE))
+    )
+    rejected = [a for a in standing if a.status == "rejected"]
+    pending = [a for a in standing if a.status == "proposed" and not include_proposals]
+    unknown = [a for a in standing if a.category not in vocabulary().by_name]
+    kept = [a for a in standing if a not in rejected and a not in pending and a not in unknown]
+    for reason, found in ((REJECTED, rejected), (PENDING, pending), (UNKNOWN, unknown)):
+        tally.left_out[reason] += len(found)
+
+    report = project.report(scan.sha256, frame)
+    said = report.fields if include_proposals or reviewed or report.expert_fields else {}
+    view = report.view if include_proposals or reviewed or report.expert_view else None
+    tally.left_out[UNSEEN_REPORT] += bool(any(report.fields.values()) and not said)
+    tally.left_out[UNSEEN_VIEW] += bool(report.view and not view)
+
+    undecided = {a.category for a in (*pending, *unknown)}
+    reading = dict(project.readings_by_id(scan.sha256, frame)).get(report.reading or "")
+    touched = {_home(a.category) for a in (*kept, *rejected)}
+    asked: dict[AskTask, tuple[tuple[str, ...], ...]] = {}
+    for task in ASK_TASKS:
+        decided = {a.category for a in (*kept, *rejected) if a.kind in _KIND[task]}
+        looked = _looked_for(task, reading)
+        if not (reviewed or include_proposals):
+            looked = [c for c in looked if _home(c) in touched]
+        lists = _lists(state.get(f"asked/{task}", "[]"), {*decided, *looked}, undecided)
+        if lists:
+            asked[task] = lists
+    return FrameRecords(
+        *("", scan.width, scan.height),
+        annotations=tuple(kept),
+        fields=said,
+        view=view,
+        asked=asked,
+        subject=scan.subject,
+        rater=_rater(project, scan, frame) if said or view else "",
+    )
+
+
+def _lists(imported: str, classes: set[str], undecided: set[str]) -> tuple[tuple[str, ...], ...]:
+    """Return which classes to ask for together: as they were imported, the rest by group."""
+    lists = [tuple(c for c in names if c not in undecided) for names in json.loads(imported)]
+    lists = [names for names in lists if names]
+    return (*lists, *_by_group(classes - undecided - {c for names in lists for c in names}))
+
+
+def _looked_for(task: AskTask, reading: Reading | None) -> Sequence[str]:
+    """Return the classes that the model was asked for and gave a usable answer about."""
+    if reading is None or reading.mapping is None or task == "keypoints":
+        return ()
+    result = reading.phases.get(task)
+    if result is None or result.state not in ("done", "empty"):
+        return ()
+    return reading.mapping.detect if task == "detect" else reading.mapping.segment
+
+
+def _by_group(classes: Iterable[str]) -> tuple[tuple[str, ...], ...]:
+    """Split classes into lists that are asked for together, in the order of the vocabulary."""
+    groups: dict[str, list[str]] = {}
+    for name in classes:
+        if name in vocabulary().by_name:
+            groups.setdefault(_home(name), []).append(name)
+    found = []
+    for name, group in vocabulary().groups.items():
+        order = (*group.detect, *group.keypoints)
+        members = groups.get(name, [])
+        listed = [c for c in order if c in members]
+        listed += [c.name for c in vocabulary().categories if c.name in set(members) - set(order)]
+        if listed:
+            found.append(tuple(listed))
+    return tuple(found)
+
+
+def _home(name: str) -> str:
+    category = vocabulary().by_name.get(name)
+    return category.group[0] if category else ""
+
+
+def _rater(project: Project, scan: ScanRow, frame: int) -> str:
+    """Return who last touched report, view or review state of a frame."""
+    for entry in reversed(project.history(scan.sha256, frame)):
+        names = {change.name.partition("/")[0] for change in entry.changes}
+        if names & {"field", "view", "review"}:
+            return entry.rater
+    return ""
