@@ -86,7 +86,7 @@ def test_overlay_keeps_the_pixels_and_adds_outlines_names_and_the_notice():
     assert not drawn[70:, :].any()
     untouched = (picture[:height] == frame[..., None]).all(axis=2)
     assert untouched[65:, :].all()
-    assert "not a medical device" in NOTICE
+    assert "Not a medical device" in NOTICE
 
 
 def test_overlay_of_every_kind_and_of_odd_places():

@@ -13,11 +13,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from napari_fada.exchange.files import write_atomic
 from napari_fada.records.annotation import Annotation, Ring
-from napari_fada.records.geometry import bounds, outlines
+from napari_fada.records.geometry import bounds, outlines, rasterise
 from napari_fada.records.reading import Reading
 from napari_fada.vocabulary import vocabulary
 
-NOTICE = "Research use only – not a medical device"
+NOTICE = "Research use only. Not a medical device."
 
 #: Of classes that are not in the vocabulary.
 OTHER = "#b0b0b0"
@@ -116,8 +116,6 @@ def _line(ring: Ring) -> list[tuple[float, float]]:
 
 
 def _fill(tissue: Image.Image, annotation: Annotation) -> None:
-    from napari_fada.records.geometry import rasterise
-
     inside = rasterise(annotation, (tissue.height, tissue.width))
     mask = Image.fromarray((inside * _FILL).astype(np.uint8))
     tissue.paste(Image.new("RGB", tissue.size, _colour(annotation)), (0, 0), mask)
