@@ -54,7 +54,7 @@ def to_annotations(
             problems.append(f"left out: {item.label or 'no label'!r} is not in the vocabulary")
             continue
         if kind not in category.kinds:
-            problems.append(f"left out: {item.label} cannot be a {_word(kind)}")
+            problems.append(f"left out: {item.label} takes no {_word(kind)}")
             continue
         if prompt.labels and item.label not in prompt.labels:
             problems.append(f"{item.label} was not asked for")
