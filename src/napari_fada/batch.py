@@ -18,6 +18,7 @@ from napari_fada.errors import FadaError, ScanError
 from napari_fada.exchange.overlay import write_overlay
 from napari_fada.exchange.reading_json import is_done, write_reading
 from napari_fada.pipeline import PromptSet, read_frame
+from napari_fada.records.project import Project
 from napari_fada.records.reading import Reading
 from napari_fada.scans import Frame, Scan, ScanProblem, iter_scans
 
@@ -121,6 +122,7 @@ def run_scans(
     *,
     frames: str = "first",
     overlay: bool = False,
+    project: Project | None = None,
     mode: Literal["strict", "reference"] = "strict",
     prompts: PromptSet | None = None,
     force: bool = False,
@@ -141,6 +143,8 @@ def run_scans(
         See :func:`parse_frames`.
     overlay : bool
         Also write ``<stem>.overlay.png`` with the structures drawn on the frame.
+    project : Project, optional
+        Keep the readings there too, for review in the window. What an expert made is left.
     mode : {"strict", "reference"}
         Of the map phase.
     prompts : PromptSet, optional
@@ -158,8 +162,8 @@ def run_scans(
 
     Raises
     ------
-    ExchangeError
-        If an output cannot be written (full disk, no permission).
+    ExchangeError, ProjectError
+        If an output or the project cannot be written (full disk, no permission).
     ValueError
         If ``frames`` cannot be understood.
     """
@@ -209,6 +213,9 @@ def run_scans(
                 continue
             if cancel is not None and cancel.is_set():
                 break  # a reading cut short is not written: the next run makes it whole
+            if project is not None:
+                project.add_scan(found)
+                project.save_reading(reading)
             write_reading(output, reading)
             if overlay:
                 picture = output.with_name(output.name.removesuffix(".fada.json") + ".overlay.png")

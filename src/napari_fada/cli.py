@@ -11,7 +11,8 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,6 +24,7 @@ from rich.table import Table
 from napari_fada import __version__
 from napari_fada.errors import FadaError
 
+PROMPTS = "napari-fada-1"
 NOTICE = "Research and annotation software. Not a medical device."
 
 app = typer.Typer(
@@ -95,9 +97,7 @@ def _version(show: bool) -> None:
 
 @app.callback()
 def main(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True)
-    ] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
 ) -> None:
     """Take the options that stand before a command."""
 
@@ -129,6 +129,9 @@ def run(
     limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many files.")] = None,
     overlay: Annotated[bool, typer.Option(help="Also write a picture with the findings.")] = False,
     mode: Annotated[str, typer.Option(help="Map phase: strict or reference.")] = "strict",
+    project: Annotated[
+        Path | None, typer.Option("--project", "-p", help="Keep the readings in this project too.")
+    ] = None,
     force: Annotated[bool, typer.Option(help="Read again what an earlier run has done.")] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
     as_json: JsonFlag = False,
@@ -148,10 +151,12 @@ def run(
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     from napari_fada.models import load_engine
+    from napari_fada.records.project import Project
     from napari_fada.scans import iter_files
 
     end = None
-    with _explained(), _interruptible() as cancel:
+    with _explained(), _interruptible() as cancel, ExitStack() as stack:
+        kept = stack.enter_context(Project.open(project)) if project else None
         engine = load_engine(model, threads=threads)
         try:
             events = batch.run_scans(
@@ -160,6 +165,7 @@ def run(
                 out_dir,
                 frames=frames,
                 overlay=overlay,
+                project=kept,
                 mode=chosen,
                 force=force,
                 limit=limit,
@@ -246,19 +252,51 @@ def export_fada(
     proposals: Annotated[
         bool, typer.Option(help="Also proposals that no one has judged yet.")
     ] = False,
+    prompt_set: Annotated[str, typer.Option(help="Name or file of the prompts.")] = PROMPTS,
     as_json: JsonFlag = False,
 ) -> None:
     """Write accepted and corrected records as FADA training conversations."""
-    from napari_fada.batch import export_project
+    from napari_fada.exchange.fada import export_records
+    from napari_fada.pipeline import PromptSet
+    from napari_fada.records.project import Project
 
-    with _explained():
-        summary = export_project(project, out_dir, include_proposals=proposals)
+    with _explained(), Project.open(project, create=False) as opened:
+        prompts = PromptSet.load(prompt_set)
+        summary = export_records(opened, out_dir, prompts, include_proposals=proposals)
     if as_json:
         _line(**summary.to_dict())
-    else:
-        out.print(f"{summary.lines} conversations, {summary.images} images in {out_dir}.")
-        for reason, count in summary.left_out.items():
-            out.print(f"  left out: {count} {reason}", highlight=False)
+        return
+    out.print(f"{summary.lines} conversations, {summary.images} images in {out_dir}.")
+    for title, counts in (("left out", summary.left_out), ("note", summary.notes)):
+        for reason, count in counts.items():
+            out.print(f"  {title}: {count} {reason}", highlight=False)
+    for problem in summary.problems:
+        err.print(problem, highlight=False)
+    raise typer.Exit(1 if summary.problems else 0)
+
+
+@import_app.command("fada")
+def import_fada(
+    source: Annotated[Path, typer.Argument(help="The JSONL file, or the folder of an export.")],
+    project: ProjectOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Bring FADA training conversations and their images into a project."""
+    from napari_fada.exchange.fada_import import import_records
+    from napari_fada.records.project import Project
+
+    with _explained(), Project.open(project) as opened:
+        summary = import_records(opened, source)
+    if as_json:
+        _line(**asdict(summary))
+        return
+    out.print(
+        f"{summary.images} scans, {summary.records} records brought in, "
+        f"{summary.known} were here already."
+    )
+    for problem in summary.problems:
+        err.print(problem, highlight=False)
+    raise typer.Exit(1 if summary.problems else 0)
 
 
 @models_app.command("list")
