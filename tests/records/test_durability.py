@@ -376,3 +376,9 @@ def test_no_folder_can_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ProjectError, match="No project can be made"):
         Project.open(tmp_path / "file" / "p.fada")
+
+
+def test_a_mistyped_name_makes_no_project_where_none_is_wanted(tmp_path):
+    with pytest.raises(ProjectError, match="no project at"):
+        Project.open(tmp_path / "studdy.fada", create=False)
+    assert list(tmp_path.iterdir()) == []

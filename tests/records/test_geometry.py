@@ -25,12 +25,14 @@ def poly(*points, rings=()):
     return Annotation("Brain", "polygon", tuple(points), rings=tuple(rings))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 999), st.integers(0, 999), sizes, sizes)
 def test_grid_numbers_come_back_exactly(x, y, width, height):
     pixels = g.grid_to_pixels([(x, y)], width, height)
     assert g.pixels_to_grid(pixels, width, height) == ((x, y),)
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1), sizes)
 def test_writing_on_the_grid_costs_at_most_half_a_step(share, width):
     x = share * width
@@ -64,7 +66,7 @@ def test_a_box_of_ten_by_ten_holds_a_hundred_pixels():
     assert (g.rasterise(turned, (20, 30)) == mask).all()
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(coordinate, coordinate), min_size=3, max_size=12))
 def test_rasters_equal_those_of_skimage_half_a_pixel_apart(points):
     ours = g.rasterise(poly(*points), (50, 60))
@@ -72,7 +74,7 @@ def test_rasters_equal_those_of_skimage_half_a_pixel_apart(points):
     assert_equal_but_on_the_line(ours, theirs, points)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(
     st.lists(st.tuples(coordinate, coordinate), min_size=3, max_size=8),
     st.lists(st.tuples(coordinate, coordinate), min_size=3, max_size=8),
@@ -83,6 +85,7 @@ def test_rings_are_even_odd(outer, inner):
     assert_equal_but_on_the_line(together, apart[0] ^ apart[1], outer, inner)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 49), st.integers(1, 19))
 def test_shapes_that_share_an_edge_share_no_pixel_and_leave_none_out(half_x, y):
     x = half_x / 2  # an edge straight through pixel centres
@@ -92,7 +95,7 @@ def test_shapes_that_share_an_edge_share_no_pixel_and_leave_none_out(half_x, y):
     assert (left | right)[:y].all()
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.floats(0.2, 0.8), st.sampled_from([0, 1, 2.5]))
 def test_any_mask_comes_back_from_its_polygon(seed, share, smoothing):
     noise = ndimage.gaussian_filter(np.random.default_rng(seed).random((31, 43)), smoothing)

@@ -11,6 +11,7 @@ from typing import ClassVar, Self
 import platformdirs
 from psygnal import Signal
 
+from napari_fada.errors import ProjectError
 from napari_fada.records import history, tables
 from napari_fada.records.history import Entry
 from napari_fada.records.reading import Reading
@@ -45,7 +46,14 @@ class ProjectFile:
             self._seen = _last_edit(c)
 
     @classmethod
-    def open(cls, path: str | Path | None = None, *, rater: str = "", timeout: float = 5.0) -> Self:
+    def open(
+        cls,
+        path: str | Path | None = None,
+        *,
+        rater: str = "",
+        timeout: float = 5.0,
+        create: bool = True,
+    ) -> Self:
         """Open a project, or make a new one where there is no file.
 
         Parameters
@@ -56,6 +64,8 @@ class ProjectFile:
             Who works now.
         timeout : float
             Seconds that an edit waits while another window writes.
+        create : bool
+            False: a file that is not there is an error (a mistyped name, for instance).
 
         Raises
         ------
@@ -65,6 +75,10 @@ class ProjectFile:
             for looking: ``writable`` is False.
         """
         chosen = default_path() if path is None else Path(path)
+        if not create and not chosen.exists():
+            raise ProjectError(
+                f"There is no project at {chosen}.", todo="Check the name, or make one there first."
+            )
         return cls(Store(chosen, timeout=timeout), rater=rater)
 
     def close(self) -> None:

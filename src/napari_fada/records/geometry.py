@@ -143,7 +143,7 @@ def mask_to_annotation(mask: npt.ArrayLike, category: str, **fields: Any) -> Ann
         return None
     # Contours run between pixel centres: half a pixel further is the corner convention, and
     # the border of zeros that closes them takes one away.
-    contours = find_contours(np.pad(pixels, 1).astype(float), 0.5)  # type: ignore[no-untyped-call]
+    contours = find_contours(np.pad(pixels, 1).astype(float), 0.5)
     traced = [contour[:-1, ::-1] - 0.5 for contour in contours]
     rings = sorted((_without_collinear(r) for r in traced), key=_ring_area, reverse=True)
     return Annotation(category, "polygon", rings[0], rings=tuple(rings[1:]), **fields)
