@@ -54,10 +54,13 @@ def no_llama_needed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_round_trip(tmp_path: Path) -> None:
-    folder = write_pack(tmp_path / "p", full="full", card="CARD.md", base_model="Qwen3.5")
+    folder = write_pack(
+        tmp_path / "p", full="full", calibration=[2.5, -1.0], card="CARD.md", base_model="Qwen3.5"
+    )
     pack = read_pack(folder)
     assert pack.to_dict() == json.loads((folder / "pack.json").read_text())
     assert (pack.image_size, pack.classes) == ((256, 192), ("Brain", "fetal_head"))
+    assert pack.calibration == (2.5, -1.0)
     assert (pack.full_path, pack.card_path) == (None, None)
     (folder / "full").mkdir()
     (folder / "CARD.md").touch()
@@ -75,6 +78,8 @@ def test_round_trip(tmp_path: Path) -> None:
         ({"classes": [1]}, "'classes'"),
         ({"image_size": [0, 5]}, "'image_size'"),
         ({"image_size": "large"}, "'image_size'"),
+        ({"calibration": [1.0]}, "'calibration'"),
+        ({"calibration": [1.0, float("nan")]}, "'calibration'"),
         ({"files": {}}, "'name'"),
         ({"files": {"text": {"name": "/etc/passwd"}}}, "'name'"),
         ({"files": {"text": {"name": "a\\b"}}}, "'name'"),
@@ -91,11 +96,11 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
     max_leaves=8,
 )
-FILE = st.fixed_dictionaries({}, optional={key: JSON for key in ("name", "sha256", "size")})
-KEYS = ("name", "kind", "full", "prompt_set", "image_size", "classes", "keypoints", "card")
+FILE = st.fixed_dictionaries({}, optional=dict.fromkeys(("name", "sha256", "size"), JSON))
+KEYS = ("name", "kind", "full", "prompt_set", "image_size", "classes", "calibration", "card")
 DESCRIPTION = st.fixed_dictionaries(
     {"schema": st.just("fada-pack/1")},
-    optional={key: JSON for key in KEYS}
+    optional=dict.fromkeys(KEYS, JSON)
     | {"files": JSON | st.fixed_dictionaries({"text": JSON | FILE, "vision": JSON | FILE})},
 )
 

@@ -106,4 +106,6 @@ def _info(pack: Pack, text: GgufFile, prompt_set: str | None) -> EngineInfo:
         quantisation=text.quantisation,
         versions={name: value for name, value in versions.items() if value},
     )
-    return EngineInfo(model, classes=pack.classes, keypoints=pack.keypoints)
+    return EngineInfo(
+        model, classes=pack.classes, keypoints=pack.keypoints, calibration=pack.calibration
+    )

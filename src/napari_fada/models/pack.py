@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any, TypeVar
@@ -63,6 +64,8 @@ class Pack:
     classes, keypoints : tuple of str
         Classes that the model knows, and those of which it knows the points; empty when
         unknown.
+    calibration : (float, float), optional
+        Slope and offset that turn a mean log-probability into a score.
     card : str
         File name of the model card.
     """
@@ -81,6 +84,7 @@ class Pack:
     image_size: tuple[int, int] | None = None
     classes: tuple[str, ...] = ()
     keypoints: tuple[str, ...] = ()
+    calibration: tuple[float, float] | None = None
     licence: str = ""
     card: str = ""
 
@@ -184,6 +188,7 @@ class Pack:
             "image_size": list(self.image_size) if self.image_size else None,
             "classes": list(self.classes),
             "keypoints": list(self.keypoints),
+            "calibration": list(self.calibration) if self.calibration else None,
             "licence": self.licence,
             "card": self.card,
         }
@@ -222,6 +227,7 @@ def read_pack(folder: Path) -> Pack:
         image_size=fields.image_size(),
         classes=fields.strings("classes"),
         keypoints=fields.strings("keypoints"),
+        calibration=fields.calibration(),
         prompt_set=fields.get("prompt_set", str, DEFAULT_PROMPT_SET),
         coordinates=fields.get("coordinates", str, "0-1000"),
         card=fields.name("card") if fields.get("card", str, "") else "",
@@ -301,6 +307,17 @@ class _Fields:
         if len(value) != 2 or not all(isinstance(n, int) and 0 < n <= 1 << 14 for n in value):
             raise self._wrong("image_size", value)
         return value[0], value[1]
+
+    def calibration(self) -> tuple[float, float] | None:
+        value = self.get("calibration", list, [])
+        if not value:
+            return None
+        if len(value) != 2 or not all(isinstance(n, int | float) for n in value):
+            raise self._wrong("calibration", value)
+        slope, offset = map(float, value)
+        if not (math.isfinite(slope) and math.isfinite(offset)):
+            raise self._wrong("calibration", value)
+        return slope, offset
 
     def _wrong(self, key: str, value: object) -> ModelError:
         return ModelError(

@@ -31,8 +31,11 @@ class HostedEngine:
     poll_seconds : float
         How often `cancel` is looked at while no token comes.
     grace_seconds : float
-        How long a cancelled child may take to stop before it is killed. Together with
-        `poll_seconds` this bounds the time a cancel takes.
+        How long a cancelled child is waited for. Together with `poll_seconds` this bounds
+        the time a cancel takes.
+    patience_seconds : float
+        How long after that it may go on in the background before it is killed, which
+        costs the next request the loading of the model.
     start_seconds : float
         How long the child may take to load the model.
 
@@ -49,10 +52,13 @@ class HostedEngine:
         *,
         poll_seconds: float = 0.02,
         grace_seconds: float = 0.12,
+        patience_seconds: float = 1.0,
         start_seconds: float = 600.0,
     ) -> None:
         self._spec = spec
-        self._poll, self._grace, self._start = poll_seconds, grace_seconds, start_seconds
+        self._poll, self._start = poll_seconds, start_seconds
+        self._grace, self._patience = grace_seconds, patience_seconds
+        self._settling: threading.Thread | None = None
         self._slot = _Slot()
         self._asking = threading.Lock()
         self._numbers = itertools.count(1)
@@ -91,9 +97,9 @@ class HostedEngine:
     ) -> Iterator[Token | Completion]:
         """Answer prompts about one image, streaming (see `protocol.Engine.ask`).
 
-        May be iterated in any thread. Closing the iterator early cancels. An engine that
-        does not heed a cancel in time is killed; the prompts are then completed here, as
-        cancelled, with the tokens that had arrived.
+        May be iterated in any thread. Closing the iterator early cancels. The prompts of an
+        engine that does not heed a cancel in time are completed here, as cancelled, with
+        the tokens that had arrived; if it still goes on after that it is killed.
         """
         return self._answers(image, tuple(prompts), cancel)
 
@@ -147,25 +153,31 @@ class HostedEngine:
             self._asking.release()
 
     def _stop(self, child: Child, number: int) -> list[Token | Completion]:
-        """Cancel a request, return what still came, kill the child if it does not heed."""
+        """Cancel a request and return what still came.
+
+        If the child takes longer than the grace period, nobody here waits for it: it is
+        left to settle in the background, and killed if it does not.
+        """
         child.send("cancel", number)
-        deadline = time.monotonic() + self._grace
         items: list[Token | Completion] = []
-        while (left := deadline - time.monotonic()) > 0:
-            try:
-                kind, _, content = child.receive(left)
-            except (queue.Empty, Ended):
-                break
-            if kind != "item":
-                return items
-            items.append(content)
-        self._slot.drop(child)
+        if not _settles(self._slot, child, self._grace, items):
+            self._settling = threading.Thread(
+                target=_settle_or_kill,
+                args=(self._slot, child, self._patience),
+                name="fada-engine-settle",
+                daemon=True,
+            )
+            self._settling.start()
         return items
 
     def _ready_child(self, cancel: Cancel | None) -> Child | None:
         """Return a child with its model loaded, or None if cancelled meanwhile."""
         if _is_set(cancel):
             return None
+        while self._settling is not None and self._settling.is_alive():
+            if _is_set(cancel):
+                return None
+            self._settling.join(self._poll)
         child = self._slot.take(self._spec)
         deadline = time.monotonic() + self._start
         while not child.ready:
@@ -235,6 +247,28 @@ class _Slot:
             if self.child is not None:
                 self.child.kill()
                 self.child = None
+
+
+def _settles(slot: _Slot, child: Child, seconds: float, items: list[Token | Completion]) -> bool:
+    """Gather what a cancelled child still says; return whether it came to an end in time."""
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        try:
+            kind, _, content = child.receive(left)
+        except queue.Empty:
+            break
+        except Ended:
+            slot.drop(child)
+            return True
+        if kind != "item":
+            return True
+        items.append(content)
+    return False
+
+
+def _settle_or_kill(slot: _Slot, child: Child, seconds: float) -> None:
+    if not _settles(slot, child, seconds, []):
+        slot.drop(child)
 
 
 class _Heard:
