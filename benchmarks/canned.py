@@ -21,11 +21,12 @@ FIELDS = (
     "Biparietal diameter and head circumference can be placed on the outer skull border.",
     "Cannot be told without the scale of the image.",
     "Adequate gain and depth; slight shadowing at the lateral skull.",
-    "No structural abnormality is seen in this section.",
-    "Measure in two further sections and compare with the growth chart.",
+    "No structural abnormality is seen in this section; ventricles and cavum are not dilated.",
+    "Measure in two further sections, compare with the growth chart, and repeat the scan in four "
+    "weeks if the head circumference is below the third centile.",
 )
 CLASSES = ("Brain", "CSP", "LV")
-VIEWS = ("BPD_PLANE", "Abd_plane", "FL_PLANE", "NO_PLANE", "AC_PLANE", "head", "legs", "Other")
+VIEWS = ("Transverse abdomen_PLANE_2", "Abd_plane", "FL_PLANE", "NO_PLANE", "head", "legs", "Other")
 BOXES = ((112, 84, 893, 921), (402, 455, 596, 531), (233, 610, 471, 742))
 
 
@@ -43,7 +44,7 @@ def answers() -> dict[str, str]:
     masks = [{**box, "mask": _outline(28)} for box in boxes]
     return {
         "interpret": _compact(dict(zip(INTERPRETATION_KEYS, FIELDS, strict=True))),
-        "classify": _compact({"label": "BPD_PLANE"}),
+        "classify": _compact({"label": VIEWS[0]}),
         "detect": _compact(boxes),
         "segment": _compact(masks),
     }
