@@ -499,3 +499,16 @@ def test_downstream() -> None:
     assert downstream("interpret") == downstream("classify") == ("map", "detect", "segment")
     assert downstream("map") == ("detect", "segment")
     assert downstream("detect") == downstream("segment") == ()
+
+
+@pytest.mark.parametrize("skipped", ["detect", "segment"])
+def test_skipped_phases_are_told_in_order(make_engine: Make, scan: Scan, skipped: str) -> None:
+    classes = (
+        Mapping(("Brain",), (), "mine") if skipped == "segment" else Mapping((), ("Brain",), "mine")
+    )
+    events = list(stream_frame(make_engine(), scan, classes=classes))
+    ended = [(e.phase, e.result.state) for e in events if isinstance(e, PhaseFinished)]
+    assert ended[3:] == [
+        (phase, "skipped" if phase == skipped else "done") for phase in ("detect", "segment")
+    ]
+    assert ("PhaseStarted", skipped) not in brief(events)

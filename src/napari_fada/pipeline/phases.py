@@ -201,13 +201,16 @@ class _Run:
         """Ask the engine; phases with nothing to ask for are skipped."""
         questions: dict[Phase, list[Asked]] = {}
         notes: dict[Phase, list[str]] = {}
+        skipped: list[tuple[Phase, Outcome]] = []
         for phase in batch:
             asked, notes[phase] = self.questions(phase)
             if asked:
                 questions[phase] = asked
-            else:
-                why = notes[phase] or ["the mapping names no class for it"]
-                yield self.put(phase, Outcome(PhaseResult("skipped", problems=tuple(why))))
+                continue
+            why = notes[phase] or ["the mapping names no class for it"]
+            skipped.append((phase, Outcome(PhaseResult("skipped", problems=tuple(why)))))
+            if not questions:
+                yield self.put(*skipped.pop())
         calibration = self.engine.info.calibration
         for event in ask_phases(self.engine, self.image, questions, self.cancel):
             if isinstance(event, PhaseAnswered):
@@ -216,6 +219,8 @@ class _Run:
                 yield self.put(phase, found)
             else:
                 yield event
+        for phase, nothing in skipped:
+            yield self.put(phase, nothing)
 
     def questions(self, phase: Phase) -> tuple[list[Asked], list[str]]:
         """Return what a phase asks, and notes on what it leaves out."""
