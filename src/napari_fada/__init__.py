@@ -34,9 +34,11 @@ _ROOMS = (
 __all__ = ["__version__", *_PUBLIC, *_ROOMS]  # noqa: PLE0604
 
 if TYPE_CHECKING:
-    from napari_fada.models import load_engine
-    from napari_fada.pipeline import read_frame, stream_frame
-    from napari_fada.scans import iter_scans, open_scan
+    from napari_fada.models import load_engine as load_engine
+    from napari_fada.pipeline import read_frame as read_frame
+    from napari_fada.pipeline import stream_frame as stream_frame
+    from napari_fada.scans import iter_scans as iter_scans
+    from napari_fada.scans import open_scan as open_scan
 
 
 def __getattr__(name: str) -> Any:
