@@ -31,7 +31,7 @@ _ROOMS = (
     "training",
 )
 
-__all__ = ["__version__", *_PUBLIC, *_ROOMS]  # noqa: PLE0604
+__all__ = ["__version__", *_PUBLIC, *_ROOMS]
 
 if TYPE_CHECKING:
     from napari_fada.models import load_engine as load_engine
