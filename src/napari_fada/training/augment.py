@@ -26,11 +26,8 @@ def draw_affine(rng: np.random.Generator, sample: Sample, strength: float) -> Fl
         turn *= 0.4
     scale = np.exp(rng.normal(0.0, 0.16) * strength)
     stretch = np.exp(rng.normal(0.0, 0.08) * strength)
-    flip = np.array([-1.0 if rng.random() < 0.5 else 1.0, 1.0])
-    # Top and bottom mean something (the probe is at the top), except on heads in a water bath
-    # of amnion, which appear at any turn.
-    if sample.source in ("hc18", "brain") and rng.random() < 0.3:
-        flip[1] = -1.0
+    # Top and bottom mean something (the probe is at the top). Sides do by convention only.
+    flip = np.array([-1.0 if rng.random() < 0.25 else 1.0, 1.0])
     stretch_to_square = np.diag([sample.aspect, 1.0])
     rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     linear = np.linalg.inv(stretch_to_square) @ rotation @ stretch_to_square
@@ -111,7 +108,7 @@ def _marks(x: Tensor, rng: np.random.Generator) -> None:
 
 
 def augment(
-    samples: Sequence[Sample], side: int, rng: np.random.Generator, strength: float = 1.0
+    samples: Sequence[Sample], side: int, rng: np.random.Generator, strength: float = 0.5
 ) -> tuple[Tensor, list[Sample]]:
     """Change a batch of samples at random.
 

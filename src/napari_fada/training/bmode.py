@@ -41,7 +41,8 @@ def oval(
     t = 2 * np.pi * np.arange(count) / count
     a = np.deg2rad(degrees)
     turn = np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]])
-    return np.stack([rx * np.cos(t), ry * np.sin(t)], axis=1) @ turn.T + (x, y)
+    points = np.stack([rx * np.cos(t), ry * np.sin(t)], axis=1) @ turn.T
+    return np.asarray(points + np.array([x, y]), dtype=np.float64)
 
 
 def tube(points: npt.ArrayLike, width: float, count: int = 24) -> FloatArray:

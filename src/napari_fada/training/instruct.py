@@ -28,7 +28,7 @@ from napari_fada.training.targets import Heads, Targets, make_targets, weighted
 from napari_fada.training.tokenizer import NUMBERS
 
 #: How often each source is drawn in this stage.
-SHARES: dict[str, float] = {"hc18": 0.30, "psfhs": 0.30, "brain": 0.08, "phantom": 0.32}
+SHARES: dict[str, float] = {"hc18": 0.33, "psfhs": 0.35, "brain": 0.06, "phantom": 0.26}
 
 
 @dataclass
@@ -75,7 +75,8 @@ def collate(
         chosen = [ranked[i] for i in part]
         longest = max(len(q.ask) + len(q.answer) for _, q in chosen)
         inputs = np.zeros((len(chosen), longest - 1), dtype=np.int64)
-        places, targets = [], []
+        places: list[int] = []
+        targets: list[int] = []
         for i, (_, q) in enumerate(chosen):
             row = [*q.ask, *shake(q.answer, rng)][:-1]
             inputs[i, : len(row)] = row
@@ -130,12 +131,13 @@ def instruct(
     tower: Path | None = None,
     size: ModelSize | None = None,
     steps: int = 1500,
-    images: int = 16,
-    asked: int = 4,
+    images: int = 24,
+    asked: int = 2,
     seed: int = 0,
     workers: int = 1,
     every: int = 100,
-    auxiliary: float = 0.15,
+    auxiliary: float = 0.5,
+    alone: int = 100,
     finished: Callable[[], bool] = lambda: False,
     look: Callable[[FadaMini], str] = lambda _: "",
     report: Callable[[str], None] = print,
@@ -154,6 +156,8 @@ def instruct(
         Length of the run, images a step, questions an image.
     auxiliary
         Weight of the vision losses, which keep positions readable.
+    alone
+        Steps in which the tower learns from the vision losses only.
     finished
         Asked after every step; true ends the run with a checkpoint.
     look
@@ -175,7 +179,8 @@ def instruct(
     optimiser = Optimiser(
         both.named_parameters(),
         total=steps,
-        slow={"model.visual.": 0.3, "heads.": 0.3, "model.vocabulary.": 0.5},
+        warmup=min(60, steps // 4 + 1),
+        slow={"model.vocabulary.": 0.7},
     )
     average = Average(both)
     if checkpoint.exists():
@@ -208,7 +213,9 @@ def instruct(
         spread = 12.0 - 8.0 * min(1.0, optimiser.count / (0.7 * steps))
         tokens = model.visual(batch.images)
         table = model.table()
-        states = model.read_image(tokens, table)
+        # A language model that knows nothing yet has nothing to teach the tower.
+        given = tokens.detach() if optimiser.count < alone else tokens
+        states = model.read_image(given, table)
         total = sum(len(g.targets) for g in batch.groups)
         loss = auxiliary * weighted(heads.losses(tokens, batch.targets))
         note(vision=loss.item())

@@ -31,7 +31,8 @@ def waves() -> Tensor:
     amplitude = torch.exp(-0.5 * (cycles / 10.0) ** 2) * torch.where(cycles < 1.0, 1.3, 1.0)
     angles = 2 * math.pi * torch.arange(NUMBERS)[:, None] / NUMBERS * cycles
     made = torch.cat([angles.cos() * amplitude, angles.sin() * amplitude], dim=1)
-    return (made / made.norm(dim=1, keepdim=True)).float()
+    unit: Tensor = made / made.norm(dim=1, keepdim=True)
+    return unit.float()
 
 
 class Vocabulary(nn.Module):

@@ -24,7 +24,8 @@ def orthogonalise(batch: Tensor, steps: int = 5) -> Tensor:
     for _ in range(steps):
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return x.mT if tall else x
+    out: Tensor = x.mT if tall else x
+    return out
 
 
 def gradient(p: nn.Parameter) -> Tensor:
@@ -57,8 +58,8 @@ class Optimiser:
     def __init__(
         self,
         named: Iterable[tuple[str, nn.Parameter]],
-        matrix_lr: float = 0.015,
-        other_lr: float = 2e-3,
+        matrix_lr: float = 0.012,
+        other_lr: float = 1.2e-3,
         total: int = 1000,
         warmup: int = 100,
         decay: float = 0.01,

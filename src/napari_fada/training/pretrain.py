@@ -19,7 +19,7 @@ from napari_fada.training.targets import Heads, Targets, make_targets, weighted
 from napari_fada.training.vision import VisionSize, VisionTower
 
 #: How often each source is drawn.
-SHARES: dict[str, float] = {"hc18": 0.33, "psfhs": 0.36, "brain": 0.06, "phantom": 0.25}
+SHARES: dict[str, float] = {"hc18": 0.36, "psfhs": 0.40, "brain": 0.06, "phantom": 0.18}
 
 
 def pick(
@@ -74,7 +74,7 @@ def look(
         images, moved = augment(samples[start : start + batch], tower.size.image, rng, 0.0)
         tokens = tower(images * 2 - 1)
         geometry = heads.read_geometry(tokens).numpy()
-        views = heads.view(tokens).mean(1).argmax(-1)
+        views = heads.view(heads.unit(tokens)).mean(1).argmax(-1)
         t = make_targets(moved, tower.size.grid // tower.size.merge)
         right += (views == t.view).float().tolist()
         for s, g in zip(moved, geometry, strict=True):
@@ -132,7 +132,9 @@ def pretrain(
     tower, heads = both["tower"], both["heads"]
     assert isinstance(tower, VisionTower)
     assert isinstance(heads, Heads)
-    optimiser = Optimiser(both.named_parameters(), total=steps)
+    optimiser = Optimiser(
+        both.named_parameters(), total=steps, warmup=min(50, steps // 4 + 1), slow={"heads.": 2.0}
+    )
     average = Average(both)
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=False)

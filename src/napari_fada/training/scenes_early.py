@@ -215,7 +215,7 @@ def no_plane(c: Canvas) -> Drawn:
         rx, ry = rng.uniform(0.1, 0.5, 2)
         c.fill(oval(x, y, rx, ry, rng.uniform(0, 180)), float(rng.choice([0.04, 0.3, 0.6])))
     for _ in range(rng.integers(1, 4)):
-        y = rng.uniform(0.1, 0.9)
-        x = np.linspace(0, c.aspect, 12)
-        c.stroke(np.stack([x, y + 0.05 * np.cumsum(rng.normal(size=12) * 0.4)], 1), 0.7, 0.02)
+        across = np.linspace(0, c.aspect, 12)
+        down = rng.uniform(0.1, 0.9) + 0.02 * np.cumsum(rng.normal(size=12))
+        c.stroke(np.stack([across, down], axis=1), 0.7, 0.02)
     return []

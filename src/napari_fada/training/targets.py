@@ -113,9 +113,15 @@ class Heads(nn.Module):
         self.present = nn.Linear(width, len(CLASSES))
         self.view = nn.Linear(width, len(VIEWS))
 
+    @staticmethod
+    def unit(tokens: Tensor) -> Tensor:
+        """Bring tokens to unit size, as the first layer of the language model does."""
+        return functional.rms_norm(tokens, (tokens.shape[-1],))
+
     def losses(self, tokens: Tensor, t: Targets) -> dict[str, Tensor]:
         """Mean losses of a batch of image tokens."""
         b, n, _ = tokens.shape
+        tokens = self.unit(tokens)
         cells = self.dense(tokens).view(b, n, len(DENSE), CELLS**2)
         truth = t.dense.float()
         each = functional.binary_cross_entropy_with_logits(cells, truth, reduction="none")
@@ -153,7 +159,8 @@ class Heads(nn.Module):
     @torch.no_grad()
     def read_geometry(self, tokens: Tensor) -> Tensor:
         """Geometry averaged over tokens, ``(b, classes, GEOMETRY)``."""
-        return self.geometry(tokens).mean(1).view(-1, len(CLASSES), GEOMETRY)
+        found: Tensor = self.geometry(self.unit(tokens)).mean(1)
+        return found.view(-1, len(CLASSES), GEOMETRY)
 
 
 #: How much each auxiliary loss weighs.

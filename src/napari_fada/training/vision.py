@@ -156,11 +156,26 @@ class VisionTower(nn.Module):
         self.reset()
 
     def reset(self) -> None:
-        """Make content louder than position, and let dark pixels be silence."""
-        proj = self.patch_embed.proj
-        nn.init.normal_(proj.weight, 0.0, 0.04)
+        """Start from whitened waves, with content louder than position.
+
+        The patch embedding begins as the lowest cosine waves of a patch, each scaled to about
+        unit spread, so that an edge is as loud as a change of brightness from the first step.
+        """
+        size, proj = self.size, self.patch_embed.proj
+        n = torch.arange(size.patch).double()
+        waves = torch.cos(torch.pi * (n + 0.5) * n[:, None] / size.patch) * (2 / size.patch) ** 0.5
+        waves[0] /= 2**0.5
+        frequency = torch.hypot(n[:, None], n[None]).flatten()
+        lowest = frequency.argsort()[: size.hidden]
+        # Spread of a wave in ultrasound patches, with a floor that keeps speckle quiet.
+        spread = 3.3 / (1 + frequency) ** 1.5 + 0.05
+        planes = torch.einsum("ux,vy->uvxy", waves, waves).flatten(0, 1) / spread[:, None, None]
+        kernel = 0.5 * planes[lowest].float()
+        assert proj.bias is not None
         with torch.no_grad():
-            proj.bias.copy_(0.8 * proj.weight.sum(dim=(1, 2, 3, 4)))
+            proj.weight.copy_((kernel / 6)[:, None, None].expand_as(proj.weight))
+            # The mean pixel is about -0.75: there all channels are silent.
+            proj.bias.copy_(0.75 * kernel.sum(dim=(1, 2)))
         nn.init.normal_(self.pos_embed.weight, 0.0, 0.1)
         for block in self.blocks:
             assert isinstance(block, Block)
