@@ -50,7 +50,6 @@ def shared(model: Path, image: Image, options: dict[str, Any]) -> dict[str, Any]
     """Time our session: interpret and classify, then detect and segment, as the pipeline asks."""
     engine = LlamaEngine(model / "text.gguf", model / "vision.gguf", info=INFO, **options)
     asked = prompts()
-    engine._model.table  # noqa: B018 - read with the model, not part of a scan's time
     began, worked = time.perf_counter(), time.process_time()
     done = []
     for group in (asked[:2], asked[2:]):

@@ -15,8 +15,9 @@ from napari_fada.engines.llama.model import Model
 from napari_fada.engines.protocol import Completion, Prompt, Stop, Token
 from napari_fada.errors import EngineError
 
-#: Tokens tried in the order of their logits before the form is asked for all it allows.
-_FIRST = 32
+#: How many tokens are tried in the order of their logits before the form is asked for all
+#: that it allows, which takes seconds where that is most of a large vocabulary.
+_FIRST = (32, 4096)
 #: States that allow more bytes than this are inside a text, where most tokens are allowed.
 _OPEN = 40
 
@@ -48,10 +49,11 @@ class Picker:
         if state is None or self._allows(state, best):
             return best
         if len(state.allowed) > _OPEN:
-            few = np.argpartition(row, -_FIRST)[-_FIRST:]
-            for token in few[np.argsort(row[few])[::-1]]:
-                if self._allows(state, int(token)):
-                    return int(token)
+            for count in _FIRST:
+                few = np.argpartition(row, -min(count, row.size))[-count:]
+                for token in few[np.argsort(row[few])[::-1]]:
+                    if self._allows(state, int(token)):
+                        return int(token)
         legal = self.model.table.legal(state)
         if state.ended:
             ends = [t for t in self.model.end_tokens if row[t] > -math.inf]

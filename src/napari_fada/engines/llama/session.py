@@ -101,6 +101,7 @@ class LlamaEngine:
             size = (image_size[1], image_size[0])
         many = gpu_layers != 0 or self._model.threads >= BATCH_FROM_THREADS
         self._together = many if batch is None else batch
+        self._model.table  # noqa: B018 - read now: a large vocabulary takes a second
         self._temperature, self._seed = temperature, seed
         self._room = Workspace(
             self._model, self._brake, before=template.before,
