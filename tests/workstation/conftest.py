@@ -49,7 +49,7 @@ class Bench:
         )
 
     def kept(self, frame: int = 0) -> list[Annotation]:
-        """What stands in the file now."""
+        """Return what stands in the file now."""
         return self.session.project.annotations(self.session.scan.sha256, frame)  # type: ignore[union-attr]
 
     def one(self, frame: int = 0) -> Annotation:
@@ -80,7 +80,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Iterator[Bench]:
-    """A scan of five frames."""
+    """Open a scan of five frames."""
     pixels = np.random.default_rng(0).integers(0, 99, (5, HEIGHT, WIDTH), np.uint8)
     made = make_bench(tmp_path, pixels)
     yield made

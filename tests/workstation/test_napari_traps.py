@@ -96,7 +96,7 @@ def test_box_stays_a_box_when_one_corner_is_dragged(bench):
     layer.selected_data = {0}
     start = layer.data[0][2]
     send(layer, "mouse_move", start)
-    drag(layer, start, start + 5, start + [-40, -60])
+    drag(layer, start, start + 5, np.add(start, [-40, -60]))
     assert bench.one().points == ((100.0, 100.0), (240.0, 160.0))
     assert layer.shape_type == ["rectangle"]
     assert layer.selected_data == {0}
@@ -110,7 +110,7 @@ def test_corner_dragged_across_the_box(bench):
     layer.selected_data = {0}
     start = layer.data[0][2]
     send(layer, "mouse_move", start)
-    drag(layer, start, start - 5, start + [-150, -250])
+    drag(layer, start, start - 5, np.add(start, [-150, -250]))
     assert bench.one().points == ((50.0, 50.0), (100.0, 100.0))
 
 

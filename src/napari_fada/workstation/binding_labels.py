@@ -161,6 +161,13 @@ class LabelsBinding:
     def _on_paint(self) -> None:
         if self._busy:
             return
+        if private.is_painting(self.layer):
+            self._take()
+        else:
+            # Outside of a stroke napari emits this before it writes the pixels.
+            private.later(self._take)
+
+    def _take(self) -> None:
         with self._busy():
             frame = self._desk.frame
             waiting = self._waiting

@@ -6,6 +6,7 @@ this file is what has to change; `tests/workstation/test_napari_traps.py` notice
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 
@@ -53,3 +54,14 @@ def is_painting(layer: Any) -> bool:
 def paste(layer: Any) -> None:
     """Paste what was copied from this layer; napari has no public call for it."""
     layer._paste_data()
+
+
+def later(does: Callable[[], object]) -> None:
+    """Do something when the event loop is next free; at once where there is none."""
+    from qtpy.QtCore import QTimer
+    from qtpy.QtWidgets import QApplication
+
+    if QApplication.instance() is None:
+        does()
+    else:
+        QTimer.singleShot(0, does)

@@ -31,6 +31,7 @@ class ScanSession:
         Opened when first needed if not given (the user's default project).
     """
 
+    scan_closing: ClassVar[Signal] = Signal()
     scan_changed: ClassVar[Signal] = Signal()
     frame_changed: ClassVar[Signal] = Signal(int)
     records_changed: ClassVar[Signal] = Signal()
@@ -51,7 +52,7 @@ class ScanSession:
         self._committing = False
         self._rater = ""
         if project is not None:
-            self._take_project(project)
+            self.adopt(project)
         viewer.dims.events.current_step.connect(self._on_step)
         viewer.layers.events.removed.connect(self._on_layer_removed)
 
@@ -82,7 +83,7 @@ class ScanSession:
             If the default project cannot be opened.
         """
         if self._project is None:
-            self._take_project(Project.open(rater=self._rater))
+            self.adopt(Project.open(rater=self._rater))
             self.project_changed.emit()
         assert self._project is not None
         return self._project
@@ -96,7 +97,7 @@ class ScanSession:
             return False
         if self._project is not None:
             self._project.close()
-        self._take_project(project)
+        self.adopt(project)
         if not project.writable:
             self.say(f"{project.path} is read-only: you can look, but not edit.", "warning")
         self.project_changed.emit()
@@ -104,7 +105,8 @@ class ScanSession:
         self.refresh()
         return True
 
-    def _take_project(self, project: Project) -> None:
+    def adopt(self, project: Project) -> None:
+        """Work in a project that is open already."""
         self._project = project
         self._rater = project.rater or self._rater
         project.rater = self._rater
@@ -181,6 +183,8 @@ class ScanSession:
 
     def close_scan(self) -> None:
         """Take our layers of the present scan away; its records stay in the project."""
+        if self.scan is not None:
+            self.scan_closing.emit()  # what is being typed goes into the project first
         if self.layers is not None:
             self.layers.finish_drawing()
             layers, self.layers = self.layers, None

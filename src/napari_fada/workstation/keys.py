@@ -1,0 +1,152 @@
+"""The one table of keys: what they do, which they are, and how to change them.
+
+Each is bound on the viewer and on our layers, because a layer's own keys win over the
+viewer's. The defaults are keys that napari leaves free.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something a key does.
+
+    ``name`` is how it is kept, ``text`` how it is shown.
+    """
+
+    name: str
+    text: str
+    default: str
+
+
+ACTIONS: tuple[Action, ...] = (
+    Action("run", "Run all phases", "G"),
+    Action("cancel", "Cancel the run", "Alt-G"),
+    Action("box", "Draw a box", "J"),
+    Action("polygon", "Draw a polygon", "U"),
+    Action("keypoint", "Place keypoints", "W"),
+    Action("paint", "Paint the mask of a structure", "Y"),
+    Action("paint_new", "Paint another structure of the class", "Alt-Y"),
+    Action("edit", "Select and move", "Q"),
+    Action("vertices", "Move single corners", "Alt-Q"),
+    Action("class", "Search for a class", "O"),
+    Action("reclass", "Give the selection the active class", "K"),
+    Action("hide", "Hide or show the annotations", "H"),
+    Action("undo", "Undo", "Control-Z"),
+    Action("redo", "Redo", "Control-Shift-Z"),
+    *(
+        Action(f"class_{i}", f"Choose class {i} of this view", f"Alt-{i % 10}")
+        for i in range(1, 11)
+    ),
+)
+
+
+def settings_path() -> Path:
+    """Return the file in which changed keys are kept."""
+    folder = platformdirs.user_config_dir("napari-fada", appauthor=False)
+    return Path(folder) / "keys.json"
+
+
+class KeyTable:
+    """Which key does what. Changed keys are kept in a file of the user's.
+
+    Parameters
+    ----------
+    path : Path, optional
+        The file; the user's own settings by default.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path or settings_path()
+        self.problem = ""
+        self._keys = {a.name: a.default for a in ACTIONS}
+        self._keys |= self._read()
+
+    def __getitem__(self, name: str) -> str:
+        return self._keys[name]
+
+    def items(self) -> list[tuple[Action, str]]:
+        """Return every action with its key."""
+        return [(a, self._keys[a.name]) for a in ACTIONS]
+
+    def change(self, name: str, key: str) -> None:
+        """Give an action another key and keep that.
+
+        Raises
+        ------
+        ValueError
+            If another action has the key, or it is none.
+        """
+        from napari.utils.key_bindings import coerce_keybinding
+
+        if key:
+            try:
+                coerce_keybinding(key)
+            except Exception as error:
+                raise ValueError(f"“{key}” is no key; write for instance Alt-G.") from error
+            other = next((a for a, k in self.items() if k == key and a.name != name), None)
+            if other is not None:
+                raise ValueError(f"{key} already does: {other.text}.")
+        self._keys[name] = key
+        changed = {a.name: k for a, k in self.items() if k != a.default}
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.write_text(json.dumps(changed, indent=2), encoding="utf-8")
+
+    def reset(self) -> None:
+        """Go back to the defaults."""
+        self._keys = {a.name: a.default for a in ACTIONS}
+        self._path.unlink(missing_ok=True)
+
+    def _read(self) -> dict[str, str]:
+        try:
+            found = json.loads(self._path.read_text(encoding="utf-8"))
+            return {str(k): str(v) for k, v in found.items() if k in self._keys}
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, AttributeError) as error:
+            self.problem = f"The key settings in {self._path} cannot be read ({error})."
+            return {}
+
+
+class Keys:
+    """Binds a table to a viewer and to layers.
+
+    Parameters
+    ----------
+    table : KeyTable
+        Which key does what.
+    does : mapping of action name to callable
+        Called without arguments.
+    """
+
+    def __init__(self, table: KeyTable, does: Mapping[str, Callable[[], object]]) -> None:
+        self.table = table
+        self._does = does
+
+    def bind(self, *targets: Any) -> None:
+        """Bind all keys on viewers or layers."""
+        for action, key in self.table.items():
+            if key:
+                for target in targets:
+                    target.bind_key(key, self._caller(action.name), overwrite=True)
+
+    def unbind(self, *targets: Any) -> None:
+        """Take all keys away again."""
+        for _, key in self.table.items():
+            if key:
+                for target in targets:
+                    target.bind_key(key, None, overwrite=True)
+
+    def _caller(self, name: str) -> Callable[[Any], None]:
+        def call(_target: Any) -> None:
+            self._does[name]()
+
+        return call

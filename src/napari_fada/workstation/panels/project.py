@@ -1,0 +1,163 @@
+"""The project file, who works in it, what leaves it, and the keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from psygnal import Signal
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_fada.errors import FadaError
+from napari_fada.workstation.keys import KeyTable
+from napari_fada.workstation.session import Session
+
+FILTER = "napari-fada projects (*.fada);;All files (*)"
+
+
+class ProjectPanel(QWidget):
+    """Opens projects, names the rater, exports, and shows the table of keys.
+
+    Parameters
+    ----------
+    session : Session
+        Holds the project.
+    keys : KeyTable
+        Shown and changed here.
+    """
+
+    keys_changed: ClassVar[Signal] = Signal()
+
+    def __init__(self, session: Session, keys: KeyTable) -> None:
+        super().__init__()
+        self._session, self._keys = session, keys
+        self.path = QLabel()
+        self.path.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        open_button = QPushButton("Open…")
+        open_button.setToolTip("Open another project file")
+        open_button.clicked.connect(self._open)
+        new_button = QPushButton("New…")
+        new_button.setToolTip("Begin a project in a new file")
+        new_button.clicked.connect(self._new)
+        self.rater = QLineEdit(session.rater)
+        self.rater.setPlaceholderText("your name, kept with every edit")
+        self.rater.editingFinished.connect(self._name_rater)
+        export = QPushButton("Export FADA training form…")
+        export.setToolTip("Write corrected records as messages with image and text (JSON lines)")
+        export.clicked.connect(self._export)
+        self.table = QTableWidget(0, 2)
+        self.table.setHorizontalHeaderLabels(["What it does", "Key (double-click to change)"])
+        self.table.verticalHeader().hide()
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
+        self.table.itemChanged.connect(self._key_edited)
+        reset = QPushButton("Default keys")
+        reset.clicked.connect(self._reset_keys)
+
+        row = QHBoxLayout()
+        row.addWidget(open_button)
+        row.addWidget(new_button)
+        who = QHBoxLayout()
+        who.addWidget(QLabel("Rater"))
+        who.addWidget(self.rater, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 6, 4, 4)
+        layout.setSpacing(5)
+        layout.addWidget(self.path)
+        layout.addLayout(row)
+        layout.addLayout(who)
+        layout.addWidget(export)
+        layout.addWidget(self.table, 1)
+        layout.addWidget(reset)
+        session.project_changed.connect(self.show_project)
+        self.show_project()
+        self.show_keys()
+
+    def show_project(self) -> None:
+        """Show which file is open."""
+        try:
+            path = self._session.project.path
+        except FadaError as error:
+            self.path.setText("no project is open")
+            self.path.setToolTip(str(error))
+            return
+        self.path.setText(f"<b>{path.name}</b> in {path.parent.name}")
+        self.path.setToolTip(f"{path}\nEvery edit is in this file the moment it is made.")
+
+    def show_keys(self) -> None:
+        """Show the table of keys."""
+        self.table.blockSignals(True)
+        self.table.setRowCount(0)
+        for action, key in self._keys.items():
+            row = self.table.rowCount()
+            self.table.insertRow(row)
+            what = QTableWidgetItem(action.text)
+            what.setFlags(Qt.ItemFlag.ItemIsEnabled)
+            what.setData(Qt.ItemDataRole.UserRole, action.name)
+            self.table.setItem(row, 0, what)
+            self.table.setItem(row, 1, QTableWidgetItem(key))
+        self.table.blockSignals(False)
+
+    def export_to(self, folder: Path) -> bool:
+        """Write the FADA training form into a folder and say what was written."""
+        from napari_fada.exchange.fada import export_records
+
+        try:
+            export_records(self._session.project, folder)
+        except FadaError as error:
+            self._session.say_error(error)
+            return False
+        self._session.say(f"Exported to {folder}.")
+        return True
+
+    def _open(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Open a project", "", FILTER)
+        if path:
+            self._session.open_project(Path(path))
+
+    def _new(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "New project", "project.fada", FILTER)
+        if not path:
+            return
+        chosen = Path(path).with_suffix(".fada")
+        if chosen.exists():
+            self._session.say(
+                f"{chosen.name} exists already; open it instead, or choose a new name.", "warning"
+            )
+            return
+        self._session.open_project(chosen)
+
+    def _export(self) -> None:
+        path = QFileDialog.getExistingDirectory(self, "Folder for the export")
+        if path:
+            self.export_to(Path(path))
+
+    def _name_rater(self) -> None:
+        self._session.rater = self.rater.text().strip()
+
+    def _key_edited(self, item: QTableWidgetItem) -> None:
+        name = self.table.item(item.row(), 0).data(Qt.ItemDataRole.UserRole)
+        try:
+            self._keys.change(name, item.text().strip())
+        except (ValueError, OSError) as error:
+            self._session.say(str(error), "warning")
+        self.show_keys()
+        self.keys_changed.emit()
+
+    def _reset_keys(self) -> None:
+        self._keys.reset()
+        self.show_keys()
+        self.keys_changed.emit()

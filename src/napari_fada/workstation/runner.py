@@ -1,0 +1,284 @@
+"""Runs the pipeline for a session: in a worker thread, on an engine in a child process.
+
+The GUI thread only receives events. Streamed text is gathered and handed over at most
+twenty times a second. One run at a time.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from psygnal import Signal
+
+from napari_fada.engines.protocol import Engine
+from napari_fada.errors import FadaError
+from napari_fada.records.project import Project, Show
+from napari_fada.records.reading import PHASES, Phase, Reading
+from napari_fada.scans import Scan
+from napari_fada.workstation.session import Session
+
+BATCH_SECONDS = 0.05
+Instead = Literal["replace", "add"]
+EngineLoader = Callable[[str], Engine]
+
+
+def load_engine(model: str) -> Engine:
+    """Load a model into a child process (imported here: it is not needed to look at scans)."""
+    from napari_fada.models import load_engine as load
+
+    return load(model)
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """The engine is being loaded."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Pieces of answers since the last of these, by phase."""
+
+    pieces: dict[Phase, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """The reading is in the project."""
+
+    reading: Reading
+    cancelled: bool
+
+
+@dataclass(slots=True)
+class Job:
+    """What one run is about; made on the GUI thread, read in the worker."""
+
+    project: Project
+    scan: Scan
+    frame: int
+    model: str
+    phases: tuple[Phase, ...] = PHASES
+    previous: Reading | None = None
+    show: Instead = "replace"
+    cancel: threading.Event = field(default_factory=threading.Event)
+
+
+class Engines:
+    """Keeps the engine of the last run loaded. Used by one worker at a time.
+
+    Parameters
+    ----------
+    loader : callable
+        Makes an engine of a model's name; tests give one that answers from a table.
+    """
+
+    def __init__(self, loader: EngineLoader = load_engine) -> None:
+        self.loader = loader
+        self._model = ""
+        self._engine: Engine | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def current(self) -> Engine | None:
+        """The engine that is loaded."""
+        return self._engine
+
+    def has(self, model: str) -> bool:
+        """Tell whether a model is loaded already."""
+        return self._engine is not None and self._model == model
+
+    def get(self, model: str) -> Engine:
+        """Return the engine of a model, loading it if it is not the one at hand."""
+        with self._lock:
+            if self._engine is not None and self._model == model:
+                return self._engine
+            self._close()
+            self._engine, self._model = self.loader(model), model
+            return self._engine
+
+    def close(self) -> None:
+        """Free the memory."""
+        with self._lock:
+            self._close()
+
+    def _close(self) -> None:
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.close()
+
+
+def work(job: Job, engines: Engines) -> Iterator[Any]:
+    """Read one frame and keep the reading; yields pipeline events and those of this module.
+
+    Runs in the worker thread; nothing in here touches the viewer.
+
+    Raises
+    ------
+    FadaError
+        If the model cannot be loaded, the frame not decoded, or the reading not kept.
+    """
+    if not engines.has(job.model):
+        yield Loading(job.model)
+    engine = engines.get(job.model)
+    if job.cancel.is_set():
+        return
+    yield from _batched(_events(job, engine), job)
+
+
+def _events(job: Job, engine: Engine) -> Iterator[Any]:
+    from napari_fada.pipeline import stream_frame
+
+    return stream_frame(
+        engine,
+        job.scan,
+        job.frame,
+        phases=job.phases,
+        previous=job.previous,
+        cancel=job.cancel,
+    )
+
+
+def _batched(events: Iterator[Any], job: Job) -> Generator[Any, None, None]:
+    from napari_fada.pipeline.events import PhaseToken, ReadingFinished
+
+    pieces: dict[Phase, str] = {}
+    sent = time.monotonic()
+    for event in events:
+        if isinstance(event, PhaseToken):
+            pieces[event.phase] = pieces.get(event.phase, "") + event.text
+            if time.monotonic() - sent < BATCH_SECONDS:
+                continue
+        if pieces:
+            yield Text(pieces)
+            pieces, sent = {}, time.monotonic()
+        if isinstance(event, ReadingFinished):
+            job.project.save_reading(event.reading, show=_show(job, event))
+            yield Saved(event.reading, event.cancelled)
+        elif not isinstance(event, PhaseToken):
+            yield event
+
+
+def _show(job: Job, end: Any) -> Show:
+    """Say what becomes of a reading's proposals.
+
+    One that was cancelled or failed to find structures never takes the place of an earlier
+    one; on a frame without a reading it is shown for what it is.
+    """
+    phases = end.reading.phases
+    failed = any(p in phases and phases[p].state == "failed" for p in ("detect", "segment"))
+    return "first" if end.cancelled or failed else job.show
+
+
+class Runner:
+    """Starts and cancels runs of one session and tells panels about them.
+
+    Parameters
+    ----------
+    session : Session
+        Whose scan is read.
+    loader : callable, optional
+        See :class:`Engines`.
+    """
+
+    started: ClassVar[Signal] = Signal(object)
+    event: ClassVar[Signal] = Signal(object)
+    ended: ClassVar[Signal] = Signal()
+
+    def __init__(self, session: Session, loader: EngineLoader = load_engine) -> None:
+        self._session = session
+        self.engines = Engines(loader)
+        self.job: Job | None = None
+        self._worker: Any = None
+
+    @property
+    def running(self) -> bool:
+        """Whether a run is under way."""
+        return self.job is not None
+
+    def needs_answer(self) -> bool:
+        """Tell whether the frame holds records, so that the user must say what becomes of them."""
+        return bool(self._session.records.get(self._session.frame))
+
+    def start(
+        self, model: str, phases: tuple[Phase, ...] = PHASES, show: Instead = "replace"
+    ) -> bool:
+        """Start a run on the frame that is shown; False if that is not possible now."""
+        from napari.qt.threading import create_worker
+
+        session = self._session
+        if self.running or session.scan is None:
+            session.say(
+                "Open or choose a scan first." if not self.running else "A run is going on."
+            )
+            return False
+        try:
+            job = Job(session.project, session.scan, session.frame, model, phases, show=show)
+            if phases != PHASES:
+                readings = session.project.readings(session.scan.sha256, session.frame)
+                job.previous = readings[-1] if readings else None
+        except FadaError as error:
+            session.say_error(error)
+            return False
+        if not session.project.writable:
+            session.say("The project is read-only: a reading could not be kept.", "warning")
+            return False
+        self.job = job
+        self._worker = create_worker(
+            work,
+            job,
+            self.engines,
+            _start_thread=False,
+            _progress={"desc": f"Reading {session.scan.name}"},
+        )
+        self._worker.yielded.connect(self._on_event)
+        self._worker.errored.connect(self._on_error)
+        self._worker.finished.connect(self._on_finished)
+        self.started.emit(job)
+        self._worker.start()
+        return True
+
+    def cancel(self) -> None:
+        """Ask the run to stop; it does within a fraction of a second."""
+        if self.job is not None:
+            self.job.cancel.set()
+
+    def close(self) -> None:
+        """Stop the run, if there is one, and end the engine's child process."""
+        self.cancel()
+        self.engines.close()
+
+    def _on_event(self, event: Any) -> None:
+        from napari_fada.pipeline.events import PhaseFailed, PhaseFinished
+
+        job = self.job
+        if job is None:
+            return
+        here = self._session.scan is job.scan
+        if isinstance(event, PhaseFinished | PhaseFailed) and here and event.reading.annotations:
+            self._session.preview(
+                job.frame, event.reading.annotations, instead=job.show == "replace"
+            )
+        if isinstance(event, Saved):
+            self._session.end_preview()
+        self.event.emit(event)
+
+    def _on_error(self, error: Exception) -> None:
+        if isinstance(error, FadaError):
+            self._session.say_error(error)
+        else:
+            self._session.say(
+                f"The run ended with an unexpected error ({type(error).__name__}: {error}). "
+                "All edits are kept. Please report this.",
+                "error",
+            )
+
+    def _on_finished(self) -> None:
+        self.job = self._worker = None
+        self._session.end_preview()
+        self.ended.emit()

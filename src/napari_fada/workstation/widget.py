@@ -1,0 +1,310 @@
+"""The dock widget: puts the panels together and connects them with session and runner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QApplication, QLabel, QScrollArea, QTabWidget, QVBoxLayout, QWidget
+
+from napari_fada.errors import FadaError
+from napari_fada.records.reading import PHASES, Phase, Reading
+from napari_fada.workstation.keys import Keys, KeyTable
+from napari_fada.workstation.panels.classes import ClassesPanel
+from napari_fada.workstation.panels.message_bar import MessageBar
+from napari_fada.workstation.panels.phases import PhasesPanel
+from napari_fada.workstation.panels.project import ProjectPanel
+from napari_fada.workstation.panels.report import ReportPanel
+from napari_fada.workstation.panels.source import SourcePanel
+from napari_fada.workstation.runner import Instead, Loading, Runner, Saved, Text
+from napari_fada.workstation.session import session_of
+
+if TYPE_CHECKING:
+    import napari
+
+NOTICE = "Research and annotation only. Not a medical device."
+POLL_MS = 2000
+WIDTH = 390
+# Text fields of napari's theme have no edge: one could not tell where to write.
+STYLE = """
+QPlainTextEdit { background: rgba(128, 128, 128, 40); border: 1px solid rgba(128, 128, 128, 110);
+                 border-radius: 3px; padding: 1px; }
+QPlainTextEdit:focus { border: 1px solid #5aa9e6; }
+QPlainTextEdit:read-only { background: rgba(0, 0, 0, 60); }
+"""
+
+
+class AnnotateWidget(QWidget):
+    """Read scans with a model, correct what it said, keep everything.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        Given by napari.
+    """
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        self.session = session_of(napari_viewer)
+        self.runner = Runner(self.session)
+        self.message = MessageBar()
+        self.source = SourcePanel(self.session)
+        self.phases = PhasesPanel()
+        self.classes = ClassesPanel(self.session)
+        self.report = ReportPanel(self.session)
+        table = KeyTable()
+        self.project = ProjectPanel(self.session, table)
+        self.keys = Keys(table, self._actions())
+        self._lay_out()
+        self._connect()
+        self._bind_keys()
+        self._on_scan()
+        if table.problem:
+            self.message.say(table.problem, "warning")
+
+    def _lay_out(self) -> None:
+        self.tabs = QTabWidget()
+        self.tabs.addTab(self.classes, "Classes")
+        self.tabs.addTab(self.report, "Report")
+        self.tabs.addTab(self.project, "Project")
+        self.counts = QLabel()
+        notice = QLabel(NOTICE)
+        notice.setStyleSheet("color: #d9b44a;")
+        content = QWidget()
+        inner = QVBoxLayout(content)
+        inner.setContentsMargins(8, 6, 8, 4)
+        inner.setSpacing(6)
+        for widget in (self.source, self.phases, self.message):
+            inner.addWidget(widget)
+        inner.addWidget(self.tabs, 1)
+        inner.addWidget(self.counts)
+        inner.addWidget(notice)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(content)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll)
+        self.setMinimumWidth(WIDTH)
+        self.setStyleSheet(STYLE)
+
+    def _connect(self) -> None:
+        session, runner = self.session, self.runner
+        session.message.connect(self.message.say)
+        session.scan_changed.connect(self._on_scan)
+        session.frame_changed.connect(self._show_frame)
+        session.records_changed.connect(self._show_counts)
+        self.phases.run_asked.connect(self.run)
+        self.phases.cancel_asked.connect(runner.cancel)
+        self.project.keys_changed.connect(self._bind_keys)
+        runner.started.connect(lambda job: self.phases.begin(job.phases))
+        runner.event.connect(self._on_event)
+        runner.ended.connect(self._on_ended)
+        self._poll = QTimer(self)
+        self._poll.setInterval(POLL_MS)
+        self._poll.timeout.connect(self._look_for_others)
+        self._poll.start()
+        app = QApplication.instance()
+        if app is not None:
+            app.aboutToQuit.connect(runner.close)
+        # The child process must not outlive the widget; `destroyed` comes without an event.
+        self.destroyed.connect(runner.close)
+
+    # Runs
+
+    def run(self, phases: tuple[Phase, ...] = PHASES) -> None:
+        """Run phases on the frame that is shown; asks first where records stand already."""
+        self.report.flush()
+        if not self.runner.needs_answer() or self.runner.running:
+            self.start(phases, "replace")
+            return
+        self.message.ask(
+            "This frame has annotations already. What you drew, corrected or accepted stays in "
+            "any case.",
+            (
+                (
+                    "Replace proposals",
+                    "New proposals take the place of those that nobody has touched",
+                    lambda: self.start(phases, "replace"),
+                ),
+                (
+                    "Add",
+                    "New proposals come beside what is there",
+                    lambda: self.start(phases, "add"),
+                ),
+                ("Cancel", "Do not run the model", lambda: None),
+            ),
+        )
+
+    def start(self, phases: tuple[Phase, ...], show: Instead) -> bool:
+        """Start a run without asking."""
+        return self.runner.start(self.source.model, phases, show)
+
+    def _on_event(self, event: Any) -> None:
+        from napari_fada.pipeline.events import PhaseFailed, PhaseFinished, PhaseStarted
+
+        if isinstance(event, Loading):
+            self.phases.note(f"Loading {event.model}…")
+        elif isinstance(event, PhaseStarted):
+            self.phases.note("")
+            self.phases.begin_phase(event.phase)
+        elif isinstance(event, Text):
+            self.phases.add_text(event.pieces)
+        elif isinstance(event, PhaseFinished | PhaseFailed):
+            self.phases.end_phase(event.phase, event.result)
+        elif isinstance(event, Saved):
+            self._tell_result(event)
+
+    def _tell_result(self, saved: Saved) -> None:
+        failed = [p for p, r in saved.reading.phases.items() if r.state == "failed"]
+        if saved.cancelled:
+            self.message.say("Cancelled. What had arrived is kept in the project.", "info")
+        elif failed:
+            reason = saved.reading.phases[failed[0]].problems
+            self.message.say(
+                f"{', '.join(failed)} failed: {reason[0] if reason else 'no usable answer'} "
+                "All earlier work is kept; run the phase again with its ▶.",
+                "error",
+            )
+
+    def _on_ended(self) -> None:
+        self.phases.end()
+        self._show_frame()
+
+    # Display
+
+    def _on_scan(self) -> None:
+        layers = self.session.layers
+        if layers is not None:
+            self.keys.bind(*layers.layers)
+            self._bind_paste()
+        self.phases.run_button.setEnabled(layers is not None and not self.runner.running)
+        self._show_frame()
+
+    def _show_frame(self, _frame: int = 0) -> None:
+        if not self.runner.running:
+            reading = self._last_reading()
+            self.phases.show_reading(reading)
+            self._show_asked(reading)
+        self._show_counts()
+
+    def _show_asked(self, reading: Reading | None) -> None:
+        asked = reading.mapping if reading else None
+        self.classes.set_asked((*asked.detect, *asked.segment) if asked else ())
+
+    def _last_reading(self) -> Reading | None:
+        session = self.session
+        if session.scan is None:
+            return None
+        try:
+            found = session.project.readings(session.scan.sha256, session.frame)
+        except FadaError as error:
+            session.say_error(error)
+            return None
+        return found[-1] if found else None
+
+    def _show_counts(self) -> None:
+        session = self.session
+        if session.scan is None:
+            self.counts.setText("No scan is chosen.")
+            return
+        here = session.records.get(session.frame, [])
+        expert = sum(r.source == "expert" or r.status != "proposed" for r in here)
+        frame = f"frame {session.frame + 1} of {session.scan.n_frames}: " * (
+            session.scan.n_frames > 1
+        )
+        self.counts.setText(
+            f"{frame}{len(here) - expert} proposed, {expert} by an expert. Every edit is saved."
+        )
+
+    def _look_for_others(self) -> None:
+        """See whether another window changed the project."""
+        if self.session.scan is not None and not self.runner.running:
+            try:
+                self.session.project.poll()
+            except FadaError as error:
+                self.session.say_error(error)
+
+    # Keys
+
+    def _actions(self) -> dict[str, Callable[[], object]]:
+        return {
+            "run": self.run,
+            "cancel": self.runner.cancel,
+            "box": lambda: self.draw("boxes", "add_rectangle"),
+            "polygon": lambda: self.draw("polygons", "add_polygon"),
+            "keypoint": lambda: self.draw("keypoints", "add"),
+            "paint": lambda: self.draw("masks", "paint"),
+            "paint_new": self._paint_new,
+            "edit": lambda: self._set_mode("select"),
+            "vertices": lambda: self._set_mode("direct"),
+            "class": self._search_class,
+            "reclass": self.classes.reclass_selection,
+            "hide": self._toggle_layers,
+            "undo": self.session.undo,
+            "redo": self.session.redo,
+            **{
+                f"class_{i}": lambda i=i: self.classes.choose_number(i)  # type: ignore[misc]
+                for i in range(1, 11)
+            },
+        }
+
+    def _bind_keys(self) -> None:
+        viewer, layers = self.session.viewer, self.session.layers
+        self.keys.bind(viewer, *(layers.layers if layers else ()))
+        self.classes.set_keys([self.keys.table[f"class_{i}"] for i in range(1, 11)])
+        run = self.keys.table["run"]
+        self.phases.run_button.setToolTip(f"Read the frame that is shown ({run})")
+
+    def close_session(self) -> None:
+        """Stop what runs, end the engine's process and close the project."""
+        self._poll.stop()
+        self.report.flush()
+        self.runner.close()
+        self.session.close()
+
+    def _bind_paste(self) -> None:
+        layers = self.session.layers
+        assert layers is not None
+        binding: Any = layers.bindings["keypoints"]
+        binding.layer.bind_key("Control-V", lambda _layer: binding.paste(), overwrite=True)
+
+    def draw(self, role: str, mode: str) -> None:
+        """Make one of our layers active, in a mode."""
+        layers = self.session.layers
+        if layers is None:
+            self.session.say("Choose a scan first.")
+            return
+        layer = layers.bindings[role].layer
+        self.session.viewer.layers.selection.active = layer
+        layer.visible = True
+        layer.mode = mode
+
+    def _paint_new(self) -> None:
+        self.draw("masks", "paint")
+        if self.session.layers is not None:
+            masks: Any = self.session.layers.bindings["masks"]
+            masks.new_structure()
+
+    def _set_mode(self, mode: str) -> None:
+        layers = self.session.layers
+        binding = layers.active_binding() if layers else None
+        if binding is None:
+            self.draw("polygons", mode)
+        else:
+            modes = {"masks": "pan_zoom", "keypoints": "select"}
+            role = next(r for r, b in layers.bindings.items() if b is binding)  # type: ignore[union-attr]
+            binding.layer.mode = modes.get(role, mode)
+
+    def _search_class(self) -> None:
+        self.tabs.setCurrentWidget(self.classes)
+        self.classes.search.setFocus()
+        self.classes.search.selectAll()
+
+    def _toggle_layers(self) -> None:
+        layers = self.session.layers
+        if layers is not None:
+            layers.set_visible(not any(layer.visible for layer in layers.layers))

@@ -1,0 +1,91 @@
+"""Keys work on the viewer and on our layers, and can be changed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_fada.workstation.keys import ACTIONS, KeyTable
+
+
+def press(target, key):
+    from napari.utils.key_bindings import coerce_keybinding
+
+    target.keymap[coerce_keybinding(key)](target)
+
+
+def test_undo_on_every_layer(desk):
+    """Layer keys win over the viewer's; on Labels napari's own undo would fire."""
+    desk.run()
+    boxes = desk.layer("boxes")
+    for target in (desk.viewer, *desk.session.layers.layers):
+        boxes.selected_data = {0}
+        boxes.remove_selected()
+        assert len(boxes.data) == 1
+        press(target, "Control-Z")
+        assert len(boxes.data) == 2
+        press(target, "Control-Shift-Z")
+        assert len(boxes.data) == 1
+        press(target, "Control-Z")
+
+
+def test_drawing_keys(desk):
+    press(desk.viewer, "J")
+    assert desk.viewer.layers.selection.active is desk.layer("boxes")
+    assert str(desk.layer("boxes").mode) == "add_rectangle"
+    press(desk.layer("boxes"), "U")
+    assert desk.viewer.layers.selection.active is desk.layer("polygons")
+    press(desk.layer("polygons"), "Y")
+    assert str(desk.layer("masks").mode) == "paint"
+    press(desk.layer("masks"), "H")
+    assert not any(layer.visible for layer in desk.session.layers.layers)
+
+
+def test_class_keys_and_reclassing(desk):
+    desk.run()
+    press(desk.viewer, "Alt-2")
+    chosen = desk.session.active_class
+    assert chosen == desk.widget.classes.in_order()[1].name
+    desk.viewer.layers.selection.active = desk.layer("polygons")
+    desk.layer("polygons").selected_data = {0}
+    press(desk.layer("polygons"), "K")
+    assert [r.category for r in desk.kept() if r.kind == "polygon"] == [chosen]
+
+
+def test_a_changed_key_is_kept(desk):
+    table = desk.widget.project.table
+    row = next(i for i, a in enumerate(ACTIONS) if a.name == "box")
+    table.item(row, 1).setText("Alt-B")
+    press(desk.viewer, "Alt-B")
+    assert str(desk.layer("boxes").mode) == "add_rectangle"
+    assert KeyTable()["box"] == "Alt-B"
+
+
+def test_a_taken_key_is_refused(desk):
+    with pytest.raises(ValueError, match="already"):
+        desk.widget.keys.table.change("box", "G")
+
+
+def test_no_two_actions_share_a_key():
+    keys = [a.default for a in ACTIONS]
+    assert len(set(keys)) == len(keys)
+
+
+def test_default_keys_take_nothing_of_naparis(desk):
+    """Of napari's own keys only those meant are overridden on our layers."""
+    from napari.utils.key_bindings import coerce_keybinding
+
+    meant = {"Control-Z", "Control-Shift-Z"}
+    for layer in desk.session.layers.layers:
+        native = set(type(layer).class_keymap) | set(desk.viewer.class_keymap)
+        for action in ACTIONS:
+            if action.default not in meant:
+                assert coerce_keybinding(action.default) not in native, action
+
+
+def test_search_chooses_a_class(desk):
+    desk.widget._search_class()
+    desk.widget.classes.search.setText("stom")
+    desk.widget.classes.search.returnPressed.emit()
+    assert desk.session.active_class == "stomach"
+    assert np.allclose(desk.layer("boxes").current_edge_color is not None, True)

@@ -1,0 +1,182 @@
+"""The session: edits land in the file, refusals lose nothing, scans come back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from napari_fada.errors import ProjectError
+from napari_fada.records.annotation import Annotation
+from napari_fada.records.project import Project
+from napari_fada.workstation.layers import role_of
+from napari_fada.workstation.session import Session, session_of
+
+BOX = ((100.0, 100.0), (300.0, 200.0))
+RING = ((100.0, 100.0), (300.0, 100.0), (200.0, 300.0))
+
+
+def test_layers_are_known_by_token_not_by_name(bench):
+    for role in ("boxes", "polygons", "keypoints", "masks"):
+        bench.layer(role).name = "renamed"
+        assert role_of(bench.layer(role)) == role
+    stranger = bench.viewer.add_shapes(name="FADA boxes")
+    assert role_of(stranger) is None
+    stranger.add([[0, 0], [0, 9], [9, 9], [9, 0]], shape_type="rectangle")
+    assert bench.kept() == []
+    bench.propose(Annotation("Brain", "box", BOX))
+    assert len(bench.layer("boxes").data) == 1
+
+
+def test_records_stay_in_pixels_on_a_scaled_scan(tmp_path):
+    viewer = ViewerModel()
+    image = viewer.add_image(np.zeros((200, 300), np.uint8), scale=(0.1, 0.2), units=("mm", "mm"))
+    session = Session(viewer, Project.open(tmp_path / "p.fada"))
+    assert session.use_layer(image)
+    assert (session.scan.spacing.y, session.scan.spacing.x) == pytest.approx((0.1, 0.2))
+    for layer in session.layers.layers:
+        assert layer.scale.tolist() == pytest.approx([0.1, 0.2])
+    boxes = session.layers.bindings["boxes"].layer
+    boxes.add([[10, 20], [10, 60], [40, 60], [40, 20]], shape_type="rectangle")
+    (record,) = session.project.annotations(session.scan.sha256)
+    assert record.points == ((20.5, 10.5), (60.5, 40.5))
+    session.close()
+
+
+def test_reopening_brings_everything_back(bench, tmp_path):
+    bench.propose(Annotation("Brain", "box", BOX), Annotation("LV", "polygon", RING))
+    layer = bench.layer("boxes")
+    layer.data = [layer.data[0] + 10]
+    bench.session.set_report(fields={"image_quality": "good"}, view="Other")
+    before, pixels = bench.kept(), bench.session.image.data
+    bench.session.close()
+
+    viewer = ViewerModel()
+    session = Session(viewer, Project.open(tmp_path / "project.fada"))
+    assert session.use_layer(viewer.add_image(pixels, name="another name"))
+    assert session.records[0] == before
+    assert session.report().fields["image_quality"] == "good"
+    assert session.report().view == "Other"
+    assert len(session.layers.bindings["boxes"].layer.data) == 1
+    assert session.layers.bindings["masks"].layer.data.any()
+    session.close()
+
+
+def test_a_refused_edit_is_put_back_and_said(bench, monkeypatch):
+    bench.propose(Annotation("Brain", "box", BOX))
+    layer = bench.layer("boxes")
+    before = np.array(layer.data[0])
+
+    def full(*_args, **_kwargs):
+        raise ProjectError("There is no space left.", kept="All earlier edits are kept.")
+
+    monkeypatch.setattr(bench.session.project, "edit", full)
+    layer.data = [before + 50]
+    assert np.array_equal(layer.data[0], before)
+    layer.selected_data = {0}
+    layer.remove_selected()
+    assert np.array_equal(layer.data[0], before)
+    assert ("There is no space left. All earlier edits are kept.", "error") in bench.said
+
+
+def test_class_of_a_selection(bench):
+    bench.propose(Annotation("Brain", "box", BOX), Annotation("LV", "polygon", RING))
+    bench.viewer.layers.selection.active = bench.layer("boxes")
+    bench.layer("boxes").selected_data = {0}
+    assert bench.session.reclass_selection("CSP")
+    assert [r.category for r in bench.kept()] == ["CSP", "LV"]
+    assert bench.layer("boxes").features["class"].tolist() == ["CSP"]
+    assert bench.layer("boxes").text.values.tolist() == ["CSP"]
+    bench.session.undo()
+    assert [r.category for r in bench.kept()] == ["Brain", "LV"]
+
+
+def test_undo_and_redo_walk_all_layers(bench):
+    layer = bench.layer("polygons")
+    bench.propose(Annotation("LV", "polygon", RING))
+    layer.selected_data = {0}
+    layer.remove_selected()
+    assert bench.kept() == []
+    assert not bench.layer("masks").data.any()
+    bench.session.undo()
+    assert len(layer.data) == 1
+    assert bench.layer("masks").data.any()
+    bench.session.redo()
+    assert len(layer.data) == 0
+
+
+def test_shapes_lie_on_their_frame(clip):
+    clip.propose(Annotation("Brain", "box", BOX), frame=4)
+    layer = clip.layer("boxes")
+    assert layer.ndim == 3
+    assert np.unique(layer.data[0][:, 0]).tolist() == [4]
+    layer.data = [layer.data[0] + [0, 10, 10]]
+    assert clip.one(4).points == ((110.0, 110.0), (310.0, 210.0))
+    assert clip.kept(0) == []
+
+
+def test_a_polygon_with_a_hole_takes_two_rows(bench):
+    hole = ((150.0, 120.0), (250.0, 120.0), (200.0, 180.0))
+    bench.propose(Annotation("thorax", "polygon", RING, rings=(hole,)))
+    layer = bench.layer("polygons")
+    assert layer.features["part"].tolist() == [0, 1]
+    layer.data = [layer.data[0], layer.data[1] + 5]
+    assert bench.one().points == RING
+    assert bench.one().rings[0][0] == pytest.approx((155.0, 125.0))
+    layer.selected_data = {1}
+    layer.remove_selected()
+    assert bench.one().rings == ()
+    layer.selected_data = {0}
+    layer.remove_selected()
+    assert bench.kept() == []
+
+
+def test_deleting_one_of_our_layers_deletes_no_record(bench):
+    bench.propose(Annotation("Brain", "box", BOX))
+    image = bench.session.image
+    bench.viewer.layers.remove(bench.layer("boxes"))
+    assert bench.session.scan is None
+    assert "nothing was deleted" in bench.texts()
+    assert bench.session.use_layer(image)
+    assert len(bench.layer("boxes").data) == 1
+
+
+def test_closing_the_image_closes_the_scan(bench):
+    bench.viewer.layers.remove(bench.session.image)
+    assert bench.session.scan is None
+    assert len(bench.viewer.layers) == 0
+
+
+def test_drawn_outside_is_moved_in(bench):
+    layer = bench.layer("boxes")
+    layer.add([[-50, -50], [-50, 100], [100, 100], [100, -50]], shape_type="rectangle")
+    assert bench.one().points == ((0.0, 0.0), (100.5, 100.5))
+    layer.add([[-90, -90], [-90, -50], [-50, -50], [-50, -90]], shape_type="rectangle")
+    assert len(bench.kept()) == 1
+    assert len(layer.data) == 1
+
+
+def test_an_ellipse_becomes_a_polygon(bench):
+    layer = bench.layer("polygons")
+    layer.add([[100, 100], [100, 300], [200, 300], [200, 100]], shape_type="ellipse")
+    record = bench.one()
+    assert len(record.points) == 64
+    assert layer.shape_type == ["polygon"]
+
+
+def test_one_session_for_each_viewer():
+    a, b = ViewerModel(), ViewerModel()
+    assert session_of(a) is session_of(a)
+    assert session_of(a) is not session_of(b)
+
+
+def test_what_is_coming_cannot_be_edited_and_is_not_lost(bench):
+    coming = Annotation("Brain", "box", BOX)
+    bench.session.preview(0, [coming], instead=True)
+    layer = bench.layer("boxes")
+    assert len(layer.data) == 1
+    layer.selected_data = {0}
+    layer.remove_selected()
+    assert len(layer.data) == 1
+    bench.session.end_preview()
+    assert len(layer.data) == 0
