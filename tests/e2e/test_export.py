@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import json
 
+import imageio.v3 as iio
+import numpy as np
+
 
 def test_export_from_the_widget(desk, tmp_path):
-    pytest_scan = tmp_path / "scan.png"
-    import imageio.v3 as iio
-    import numpy as np
-
-    iio.imwrite(pytest_scan, np.random.default_rng(3).integers(0, 99, (200, 400), np.uint8))
-    assert desk.session.open_path(pytest_scan)
+    scan = tmp_path / "scan.png"
+    iio.imwrite(scan, np.random.default_rng(3).integers(0, 99, (200, 400), np.uint8))
+    assert desk.session.open_path(scan)
     desk.run()
     desk.session.layers.bindings["boxes"].layer.add(
         [[100, 100], [100, 150], [150, 150], [150, 100]], shape_type="rectangle"
     )
     out = tmp_path / "export"
-    assert desk.widget.project.export_to(out)
+    desk.widget.project.export_to(out)
+    desk.qtbot.waitUntil(lambda: not desk.widget.project.exporter.running, timeout=20000)
     lines = [json.loads(x) for f in out.rglob("*.jsonl") for x in f.read_text().splitlines()]
     assert lines
     assert all(line["messages"][0]["role"] == "user" for line in lines)
-    assert "Exported" in desk.widget.message.text
+    assert "lines and 1 images were written" in desk.widget.message.text
+    assert (out / "images").is_dir()
+
+
+def test_unjudged_proposals_are_left_out_unless_asked_for(desk, tmp_path):
+    desk.run()
+    for asked in (False, True):
+        desk.widget.project.unjudged.setChecked(asked)
+        desk.widget.project.export_to(tmp_path / "export")
+        desk.qtbot.waitUntil(lambda: not desk.widget.project.exporter.running, timeout=20000)
+        text = (tmp_path / "export" / "fada.jsonl").read_text()
+        assert ("bbox_2d" in text) == asked

@@ -138,14 +138,14 @@ def _make_layers(image: Any, frame_shape: tuple[int, int], sha256: str) -> dict[
             ndim=ndim,
             name=style.name,
             features=shape_codec.features_of([]),
-            text=style.text(),
+            text=style.text(ndim),
             **common(role),
         )
     out["keypoints"] = Points(
         ndim=ndim,
         name=KEYPOINTS.name,
         features={name: np.empty(0, dtype=object) for name in POINT_FEATURES},
-        text=KEYPOINTS.text(),
+        text=KEYPOINTS.text(ndim),
         border_width=KEYPOINTS.border_width,
         **common("keypoints"),
     )

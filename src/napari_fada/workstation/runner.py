@@ -6,6 +6,7 @@ twenty times a second. One run at a time.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -53,6 +54,13 @@ class Saved:
 
     reading: Reading
     cancelled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The work could not go on; ``text`` is for the user."""
+
+    text: str
 
 
 @dataclass(slots=True)
@@ -113,16 +121,29 @@ class Engines:
             engine.close()
 
 
+def guarded(events: Iterator[Any]) -> Iterator[Any]:
+    """Pass events on; an error becomes the last of them (in a thread it would be lost)."""
+    try:
+        yield from events
+    except FadaError as error:
+        yield Broken(str(error))
+    except Exception as error:
+        logging.getLogger(__name__).exception("A run ended with an unexpected error")
+        yield Broken(
+            f"The work ended with an unexpected error ({type(error).__name__}: {error}). "
+            "All edits are kept. Please report this."
+        )
+
+
 def work(job: Job, engines: Engines) -> Iterator[Any]:
     """Read one frame and keep the reading; yields pipeline events and those of this module.
 
     Runs in the worker thread; nothing in here touches the viewer.
-
-    Raises
-    ------
-    FadaError
-        If the model cannot be loaded, the frame not decoded, or the reading not kept.
     """
+    yield from guarded(_work(job, engines))
+
+
+def _work(job: Job, engines: Engines) -> Iterator[Any]:
     if not engines.has(job.model):
         yield Loading(job.model)
     engine = engines.get(job.model)
@@ -237,7 +258,6 @@ class Runner:
             _progress={"desc": f"Reading {session.scan.name}"},
         )
         self._worker.yielded.connect(self._on_event)
-        self._worker.errored.connect(self._on_error)
         self._worker.finished.connect(self._on_finished)
         self.started.emit(job)
         self._worker.start()
@@ -266,17 +286,9 @@ class Runner:
             )
         if isinstance(event, Saved):
             self._session.end_preview()
+        if isinstance(event, Broken):
+            self._session.say(event.text, "error")
         self.event.emit(event)
-
-    def _on_error(self, error: Exception) -> None:
-        if isinstance(error, FadaError):
-            self._session.say_error(error)
-        else:
-            self._session.say(
-                f"The run ended with an unexpected error ({type(error).__name__}: {error}). "
-                "All edits are kept. Please report this.",
-                "error",
-            )
 
     def _on_finished(self) -> None:
         self.job = self._worker = None

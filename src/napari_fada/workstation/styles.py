@@ -36,14 +36,14 @@ class ShapesStyle:
     text_anchor: str
     text_size: int = 13
 
-    def text(self) -> dict[str, Any]:
+    def text(self, ndim: int) -> dict[str, Any]:
         """Return napari's text settings: the class name, in the colour of its class."""
         return {
             "string": "{class}",
             "size": self.text_size,
             "color": {"array": np.empty((0, 4), np.float32), "default": "white"},
             "anchor": self.text_anchor,
-            "translation": np.array([-4.0, 0.0]) if self.text_anchor == "upper_left" else 0,
+            "translation": _shift(-4.0 if self.text_anchor == "upper_left" else 0.0, 0.0, ndim),
         }
 
     def widths(self, records: Iterable[Annotation], unit: float) -> list[float]:
@@ -62,14 +62,14 @@ class PointsStyle:
     border_width: float = 0.15
     text_size: int = 12
 
-    def text(self) -> dict[str, Any]:
+    def text(self, ndim: int) -> dict[str, Any]:
         """Return napari's text settings: the class name and the name of the point."""
         return {
             "string": "{class} {point}",
             "size": self.text_size,
             "color": "white",
             "anchor": "upper_left",
-            "translation": np.array([-8.0, 8.0]),
+            "translation": _shift(-8.0, 8.0, ndim),
         }
 
 
@@ -93,6 +93,11 @@ LAYER_NAMES: Mapping[str, str] = {
     "masks": MASKS.name,
 }
 ROLE_OF_KIND: Mapping[Kind, str] = {"box": "boxes", "polygon": "polygons", "keypoints": "keypoints"}
+
+
+def _shift(rows: float, columns: float, ndim: int) -> npt.NDArray[np.float64]:
+    """Return a shift of text: one number for each axis of the layer, frames included."""
+    return np.array([*(0.0,) * (ndim - 2), rows, columns])
 
 
 def is_proposal(record: Annotation) -> bool:

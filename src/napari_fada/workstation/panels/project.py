@@ -8,6 +8,7 @@ from typing import ClassVar
 from psygnal import Signal
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
+    QCheckBox,
     QFileDialog,
     QHBoxLayout,
     QHeaderView,
@@ -21,6 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_fada.errors import FadaError
+from napari_fada.workstation.exporter import Exporter
 from napari_fada.workstation.keys import KeyTable
 from napari_fada.workstation.session import Session
 
@@ -57,6 +59,9 @@ class ProjectPanel(QWidget):
         export = QPushButton("Export FADA training form…")
         export.setToolTip("Write corrected records as messages with image and text (JSON lines)")
         export.clicked.connect(self._export)
+        self.exporter = Exporter(session)
+        self.unjudged = QCheckBox("also proposals that nobody has judged")
+        self.unjudged.setToolTip("Without this only what an expert drew, corrected or accepted")
         self.table = QTableWidget(0, 2)
         self.table.setHorizontalHeaderLabels(["What it does", "Key (double-click to change)"])
         self.table.verticalHeader().hide()
@@ -80,6 +85,7 @@ class ProjectPanel(QWidget):
         layout.addLayout(row)
         layout.addLayout(who)
         layout.addWidget(export)
+        layout.addWidget(self.unjudged)
         layout.addWidget(self.table, 1)
         layout.addWidget(reset)
         session.project_changed.connect(self.show_project)
@@ -111,17 +117,12 @@ class ProjectPanel(QWidget):
             self.table.setItem(row, 1, QTableWidgetItem(key))
         self.table.blockSignals(False)
 
-    def export_to(self, folder: Path) -> bool:
-        """Write the FADA training form into a folder and say what was written."""
-        from napari_fada.exchange.fada import export_records
-
+    def export_to(self, folder: Path) -> None:
+        """Write the FADA training form into a folder; the session says what was written."""
         try:
-            export_records(self._session.project, folder)
+            self.exporter.start(folder, include_proposals=self.unjudged.isChecked())
         except FadaError as error:
             self._session.say_error(error)
-            return False
-        self._session.say(f"Exported to {folder}.")
-        return True
 
     def _open(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Open a project", "", FILTER)
