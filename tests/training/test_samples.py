@@ -39,7 +39,7 @@ def test_examinations_are_on_one_side(data: Path) -> None:
     assert 0.15 < share < 0.25
 
 
-def test_brain_images_keep_what_is_not_marked_undecided(data: Path) -> None:
+def test_brain_images_of_a_patient_are_on_one_side(data: Path) -> None:
     held = read_brain(data, "validation")
     assert held
     for s in held:

@@ -28,7 +28,7 @@ from napari_fada.training.targets import Heads, Targets, make_targets, weighted
 from napari_fada.training.tokenizer import NUMBERS
 
 #: How often each source is drawn in this stage.
-SHARES: dict[str, float] = {"hc18": 0.33, "psfhs": 0.35, "brain": 0.06, "phantom": 0.26}
+SHARES: dict[str, float] = {"hc18": 0.31, "psfhs": 0.32, "brain": 0.09, "phantom": 0.28}
 
 
 @dataclass

@@ -19,7 +19,7 @@ from napari_fada.training.targets import Heads, Targets, make_targets, weighted
 from napari_fada.training.vision import VisionSize, VisionTower
 
 #: How often each source is drawn.
-SHARES: dict[str, float] = {"hc18": 0.36, "psfhs": 0.40, "brain": 0.06, "phantom": 0.18}
+SHARES: dict[str, float] = {"hc18": 0.36, "psfhs": 0.36, "brain": 0.06, "phantom": 0.22}
 
 
 def pick(
