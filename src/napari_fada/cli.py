@@ -7,6 +7,8 @@ Exit codes: 0 all went well; 1 the work ended but some scans failed or are incom
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import signal
 import sys
 import threading
@@ -110,12 +112,39 @@ def demo(
     out_dir: Annotated[Path, typer.Option("--out", help="Where the results go.")] = Path(
         "demo-output"
     ),
+    show: Annotated[
+        bool | None, typer.Option(help="Leave the window open; default: where there is a display.")
+    ] = None,
 ) -> None:
-    """Open napari on a sample scan and run the pipeline with the embedded model."""
+    """Open napari on a sample scan and run the pipeline with the embedded model.
+
+    Without a display the window is drawn on a virtual one (Xvfb), and the screenshot,
+    the reading and the export are left in the folder.
+    """
+    if not _has_display():
+        _begin_again_under_xvfb()
     with _explained():
         from napari_fada.workstation.demo import run_demo
 
-        run_demo(out_dir, scan=scan)
+        for path in run_demo(out_dir, scan=scan, show=show is not False):
+            out.print(path, highlight=False)
+
+
+def _has_display() -> bool:
+    return not sys.platform.startswith("linux") or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
+    )
+
+
+def _begin_again_under_xvfb() -> None:
+    """Replace this process by the same command on a virtual display; it does not return."""
+    program = shutil.which("xvfb-run")
+    if program is None:
+        err.print("There is no display, and no xvfb-run to draw on a virtual one.")
+        err.print("  Install it (Debian: apt-get install xvfb xauth) or use a desktop.")
+        raise typer.Exit(3)
+    screen = ["-a", "-s", "-screen 0 1280x1024x24"]
+    os.execv(program, [program, *screen, sys.executable, *sys.argv, "--no-show"])
 
 
 @app.command()
