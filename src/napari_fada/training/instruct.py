@@ -131,13 +131,14 @@ def instruct(
     tower: Path | None = None,
     size: ModelSize | None = None,
     steps: int = 1500,
-    images: int = 24,
-    asked: int = 2,
+    images: int = 20,
+    asked: int = 3,
     seed: int = 0,
     workers: int = 1,
     every: int = 100,
     auxiliary: float = 0.5,
-    alone: int = 100,
+    alone: int = 50,
+    rate: float = 0.01,
     finished: Callable[[], bool] = lambda: False,
     look: Callable[[FadaMini], str] = lambda _: "",
     report: Callable[[str], None] = print,
@@ -158,6 +159,8 @@ def instruct(
         Weight of the vision losses, which keep positions readable.
     alone
         Steps in which the tower learns from the vision losses only.
+    rate
+        Peak learning rate of the matrices.
     finished
         Asked after every step; true ends the run with a checkpoint.
     look
@@ -178,6 +181,7 @@ def instruct(
         load_tower(model, heads, tower)
     optimiser = Optimiser(
         both.named_parameters(),
+        matrix_lr=rate,
         total=steps,
         warmup=min(60, steps // 4 + 1),
         slow={"model.vocabulary.": 0.7},

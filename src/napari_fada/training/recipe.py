@@ -39,7 +39,9 @@ def as_sample(phantom: Phantom, name: str = "") -> Sample:
 def phantom_samples(count: int, seed: int) -> list[Sample]:
     """Render ``count`` phantoms of every scene."""
     return [
-        as_sample(render_phantom(scene, seed + k, SHAPES[k % len(SHAPES)]), f"{scene}-{seed + k}")
+        as_sample(
+            render_phantom(scene, seed + k, SHAPES[(seed + k) % len(SHAPES)]), f"{scene}-{seed + k}"
+        )
         for k in range(count)
         for scene in SCENES
     ]

@@ -1,8 +1,8 @@
 """Auxiliary targets of the vision tower, and the linear heads that are trained on them.
 
-Dense: each image token says which of its 8×8 cells lie inside which structure. Global: each
-image token says, by one linear map, every structure's presence, half-axis matrix, centre and box,
-and the view. So positions can later be read from any token by one attention head.
+Dense: each image token says which of its 8×8 cells lie inside which structure. Global: the mean
+of the image tokens says, by one linear map, every structure's presence, half-axis matrix, centre
+and box, and the view. Both are linear, so a head of attention can read them off the tokens.
 """
 
 from __future__ import annotations
@@ -132,26 +132,22 @@ class Heads(nn.Module):
         area = truth.sum((1, 3))
         dice = 1 - (2 * both + 4) / (p.sum((1, 3)) + area + 4)
         there = (area > 0).float() * t.dense_known
-        geometry = self.geometry(tokens).view(b, n, len(CLASSES), GEOMETRY)
-        error = functional.smooth_l1_loss(
-            geometry, t.geometry[:, None].expand_as(geometry), reduction="none", beta=0.02
-        ).mean((1, 3))
-        points = self.points(tokens).view(b, n, len(CLASSES), POINTS)
-        error_points = functional.smooth_l1_loss(
-            points, t.points[:, None].expand_as(points), reduction="none", beta=0.02
-        ).mean((1, 3))
-        there_all = share(t.present)
+        # What is global is read from the mean token, as one evenly attending head would.
+        pooled = tokens.mean(1)
+        geometry = self.geometry(pooled).view(b, len(CLASSES), GEOMETRY)
+        error = functional.smooth_l1_loss(geometry, t.geometry, reduction="none", beta=0.02)
+        points = self.points(pooled).view(b, len(CLASSES), POINTS)
+        error_points = functional.smooth_l1_loss(points, t.points, reduction="none", beta=0.02)
         present = functional.binary_cross_entropy_with_logits(
-            self.present(tokens), t.present[:, None].expand(b, n, -1), reduction="none"
-        ).mean(1)
-        view = functional.cross_entropy(
-            self.view(tokens).flatten(0, 1), t.view.repeat_interleave(n), label_smoothing=0.02
+            self.present(pooled), t.present, reduction="none"
         )
+        view = functional.cross_entropy(self.view(pooled), t.view, label_smoothing=0.02)
+        there_all = share(t.present)
         return {
             "cells": (bce * t.dense_known).sum() / t.dense_known.sum(),
             "overlap": (share(there) * dice).sum() / b,
-            "geometry": (error * there_all).sum() / there_all.sum().clamp(min=1),
-            "points": (error_points * t.has_points).sum() / t.has_points.sum().clamp(min=1),
+            "geometry": (error.mean(2) * there_all).sum() / there_all.sum().clamp(min=1),
+            "points": (error_points.mean(2) * t.has_points).sum() / t.has_points.sum().clamp(min=1),
             "present": (present * t.known).sum() / t.known.sum(),
             "view": view,
         }
@@ -167,7 +163,7 @@ class Heads(nn.Module):
 WEIGHTS: dict[str, float] = {
     "cells": 10.0,
     "overlap": 2.0,
-    "geometry": 10.0,
+    "geometry": 15.0,
     "points": 5.0,
     "present": 2.0,
     "view": 1.5,
