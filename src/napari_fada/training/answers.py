@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from napari_fada.training.contours import FloatArray, bounding_box, canonical_polygon
-from napari_fada.training.labels import FIELDS, KEYPOINT_CLASSES
+from napari_fada.training.labels import FIELDS
 from napari_fada.training.samples import Structure
 
 #: Fields of the two half interpretations.
@@ -63,8 +63,3 @@ def classify(view: str) -> str:
 def interpret(report: Mapping[str, str], task: str = "interpret") -> str:
     """Answer of one of the three interpret prompts."""
     return compact({field: report[field] for field in HALVES[task]})
-
-
-def is_keypoint(name: str) -> bool:
-    """Whether a class is answered with points."""
-    return name in KEYPOINT_CLASSES

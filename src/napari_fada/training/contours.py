@@ -122,11 +122,6 @@ def mask_outline(mask: npt.NDArray[np.bool_], count: int = 64) -> FloatArray | N
     return np.clip(dense(points, count), 0.0, 1.0)
 
 
-def clip_box(box: FloatArray) -> FloatArray:
-    """Clip x1, y1, x2, y2 in 0–1 coordinates to the image."""
-    return np.clip(box, 0.0, 1.0)
-
-
 def bounding_box(outline: FloatArray) -> FloatArray:
     """x1, y1, x2, y2 of an outline."""
     return np.concatenate([outline.min(axis=0), outline.max(axis=0)])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fada.training.contours import FloatArray, mask_outline
-from napari_fada.training.labels import CLASSES
 
 Part = Literal["train", "validation"]
 #: Side of the square that images are kept at until augmentation.
@@ -47,7 +46,6 @@ class Sample:
     source: str = ""
     name: str = ""
     scene: str = ""
-    texts: dict[str, str] = field(default_factory=dict)
 
 
 def in_validation(key: str, share: float = 0.2) -> bool:
@@ -150,8 +148,3 @@ def read_brain(data: Path, part: Part) -> list[Sample]:
 def read_real(data: Path, part: Part) -> list[Sample]:
     """All real samples of one part."""
     return read_hc18(data, part) + read_psfhs(data, part) + read_brain(data, part)
-
-
-def class_index(name: str) -> int:
-    """Position of a class in the auxiliary heads."""
-    return CLASSES.index(name)

@@ -1,0 +1,48 @@
+"""The shipped weights, through the engine, on images that training never saw."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("llama_cpp")
+
+from napari_fada.engines.protocol import Engine
+from napari_fada.models import load_engine
+from napari_fada.training.examine_pack import examine_pack
+from napari_fada.training.recipe import HELD_SEED, phantom_samples
+from napari_fada.training.samples import read_real
+
+DATA = Path(os.environ.get("NAPARI_FADA_DATA") or Path(__file__).parents[3] / "shared" / "data")
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    loaded = load_engine("fada-mini", hosted=False, threads=2)
+    yield loaded
+    loaded.close()
+
+
+def test_answers_about_phantoms_are_valid(engine: Engine) -> None:
+    figures = examine_pack(engine, phantom_samples(1, HELD_SEED), DATA)
+    assert all(f["valid"] == 1.0 for key, f in figures.items() if key != "seconds")
+    assert figures["seconds"]["answer"] < 1.0
+
+
+def test_heads_are_outlined_on_held_out_scans(engine: Engine) -> None:
+    if not DATA.exists():
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"No data in {DATA}; set NAPARI_FADA_DATA.")
+        pytest.skip(f"No data in {DATA}")
+    figures = examine_pack(engine, read_real(DATA, "validation")[::5], DATA)
+    assert all(f["valid"] == 1.0 for key, f in figures.items() if key != "seconds")
+    for source in ("hc18", "psfhs"):
+        assert figures[f"{source}/classify"]["view"] >= 0.95
+    assert figures["hc18/segment"]["Brain"] >= 0.85
+    assert figures["psfhs/segment"]["fetal_head"] >= 0.85
+    assert figures["psfhs/segment"]["pubic_symphysis"] >= 0.60
