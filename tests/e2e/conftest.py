@@ -45,7 +45,11 @@ class Desk:
         self.widget.runner.engines = Engines(lambda _name: ScriptedEngine(table or answers()))
 
     def wait_for_run(self) -> None:
-        self.qtbot.waitUntil(lambda: not self.widget.runner.running, timeout=30000)
+        self.qtbot.waitUntil(self._at_rest, timeout=30000)
+
+    def _at_rest(self) -> bool:
+        layers = self.session.layers
+        return not self.widget.runner.running and (layers is None or layers.settled)
 
     def run(self, phases: tuple[Any, ...] = PHASES) -> None:
         """Run, and wait for the end."""

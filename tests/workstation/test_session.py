@@ -170,13 +170,13 @@ def test_one_session_for_each_viewer():
     assert session_of(a) is not session_of(b)
 
 
-def test_what_is_coming_cannot_be_edited_and_is_not_lost(bench):
+def test_what_is_coming_cannot_be_edited_and_is_not_lost(bench, qtbot):
     coming = Annotation("Brain", "box", BOX)
     bench.session.preview(0, [coming], instead=True)
     layer = bench.layer("boxes")
-    assert len(layer.data) == 1
+    qtbot.waitUntil(lambda: len(layer.data) == 1)
     layer.selected_data = {0}
     layer.remove_selected()
     assert len(layer.data) == 1
     bench.session.end_preview()
-    assert len(layer.data) == 0
+    qtbot.waitUntil(lambda: len(layer.data) == 0)

@@ -67,11 +67,14 @@ class PointsBinding:
         else:
             self._write(rows)
 
-    def _write(self, rows: list[codec.PointRow]) -> None:
+    def _write(self, rows: list[codec.PointRow], *, anyway: bool = False) -> None:
         self._waiting, self._stale = None, False
         layer = self.layer
         data = codec.vertices_of(rows, with_frame=layer.ndim == 3)
-        with self._busy(), layer.events.data.blocker():
+        same = layer.data.shape == data.shape and np.array_equal(layer.data, data)
+        if same and not anyway and rows == self._rows and len(layer.features) == len(rows):
+            return
+        with self._busy(), layer.events.data.blocker(), private.one_refresh(layer):
             if layer.data.shape != data.shape or not np.array_equal(layer.data, data):
                 selected = set(layer.selected_data)
                 layer.selected_data = set()
@@ -132,7 +135,7 @@ class PointsBinding:
             for edit in self._edits():
                 self._desk.commit(edit)
             if self._stale:
-                self._write(waiting if waiting is not None else self._rows)
+                self._write(waiting if waiting is not None else self._rows, anyway=True)
 
     def _edits(self) -> list[Edit]:
         layer = self.layer

@@ -18,7 +18,7 @@ from napari_fada.workstation import shape_codec as codec
 from napari_fada.workstation.desk import Busy, Desk, Records
 from napari_fada.workstation.shape_diff import Difference, Shown, difference
 from napari_fada.workstation.shape_edits import collect_edits
-from napari_fada.workstation.styles import ShapesStyle, colours_of, line_unit
+from napari_fada.workstation.styles import ShapesStyle, colours_of, line_unit, text_colours_of
 
 DONE = frozenset({"added", "removed", "changed"})
 
@@ -87,20 +87,24 @@ class ShapesBinding:
             at[renamed.get(uid, uid), part] = i
         return sorted(rows, key=lambda row: at.get(row.key, len(at)))
 
-    def _write(self, rows: list[codec.Row]) -> None:
+    def _write(self, rows: list[codec.Row], *, anyway: bool = False) -> None:
+        """Make the layer show rows; if it does already, only do so ``anyway``."""
         self._waiting, self._stale = None, False
         layer = self.layer
-        with_frame = layer.ndim == 3
-        data = [codec.vertices_of(r, with_frame=with_frame).astype(np.float32) for r in rows]
-        with self._busy(), layer.events.data.blocker():
-            if not self._is_already(data):
-                selected = set(layer.selected_data)
-                private.drawing_is_over(layer)
-                layer.data = []
-                if data:
-                    layer.add(data, shape_type=self._style.shape_type)
-                layer.selected_data = {i for i in selected if i < len(data)}
-            self._paint(rows)
+        data = [codec.vertices_of(r, with_frame=layer.ndim == 3).astype(np.float32) for r in rows]
+        same_shapes = self._is_already(data)
+        if same_shapes and not anyway and rows == [s.row for s in self._shown]:
+            return
+        with self._busy(), layer.events.data.blocker(), private.one_refresh(layer):
+            if same_shapes:
+                self._paint(rows)
+            else:
+                self._rebuild(rows, data)
+            layer.features = codec.features_of(rows)
+            if rows:
+                names = [r.record.category for r in rows]
+                layer.text.color = {"array": text_colours_of(names), "default": "white"}
+        self.set_active_class(self._desk.active_class)
         self._shown = [
             Shown(row, np.array(vertices)) for row, vertices in zip(rows, layer.data, strict=True)
         ]
@@ -113,19 +117,36 @@ class ShapesBinding:
             and all(np.array_equal(a, b) for a, b in zip(layer.data, data, strict=True))
         )
 
+    def _rebuild(self, rows: list[codec.Row], data: list[np.ndarray]) -> None:
+        """Throw all shapes away and make them anew; selection by index stays."""
+        layer = self.layer
+        selected = set(layer.selected_data)
+        private.drawing_is_over(layer)
+        layer.data = []
+        if data:
+            layer.add(
+                data,
+                shape_type=self._style.shape_type,
+                **dict(
+                    zip(("edge_color", "face_color", "edge_width"), self._look(rows), strict=True)
+                ),
+            )
+        layer.selected_data = {i for i in selected if i < len(data)}
+
     def _paint(self, rows: list[codec.Row]) -> None:
-        """Set features and colours, one row for each shape."""
-        layer, style = self.layer, self._style
-        layer.features = codec.features_of(rows)
-        self.set_active_class(self._desk.active_class)
-        if not rows:
-            return
+        """Set colours and widths, one row for each shape."""
+        if rows:
+            layer = self.layer
+            layer.edge_color, layer.face_color, layer.edge_width = self._look(rows)
+
+    def _look(self, rows: list[codec.Row]) -> tuple[Any, Any, Any]:
         names = [r.record.category for r in rows]
-        height, width = self._desk.frame_shape
-        layer.edge_color = colours_of(names)
-        layer.face_color = colours_of(names, style.face_alpha)
-        layer.edge_width = style.widths((r.record for r in rows), line_unit(width, height))
-        layer.text.color = {"array": colours_of(names), "default": "white"}
+        unit = line_unit(*self._desk.frame_shape)
+        return (
+            colours_of(names),
+            colours_of(names, self._style.face_alpha),
+            self._style.widths((r.record for r in rows), unit),
+        )
 
     def set_active_class(self, name: str) -> None:
         """Give the next shape this class and its colour."""
@@ -191,4 +212,5 @@ class ShapesBinding:
         for edit in edits:
             self._desk.commit(edit)  # on success the session shows the records anew
         if self._stale:
-            self._write(waiting if waiting is not None else [s.row for s in self._shown])
+            rows = waiting if waiting is not None else [s.row for s in self._shown]
+            self._write(rows, anyway=True)

@@ -7,12 +7,13 @@ them, and another layer may have the same name.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from napari_fada.records.annotation import Annotation
+from napari_fada.workstation import napari_private as private
 from napari_fada.workstation import shape_codec
 from napari_fada.workstation.binding_labels import LabelsBinding
 from napari_fada.workstation.binding_points import PointsBinding
@@ -58,6 +59,9 @@ class LayerSet:
             "polygons": ShapesBinding(made["polygons"], "polygon", POLYGONS, desk),
             "keypoints": PointsBinding(made["keypoints"], desk),
         }
+        self.set_active_class(desk.active_class)
+        self._open = True
+        self._waiting: list[str] = []
         active = viewer.layers.selection.active
         for layer in made.values():
             viewer.layers.append(layer)
@@ -83,6 +87,31 @@ class LayerSet:
         """Bring all layers in step with the records."""
         for binding in self.bindings.values():
             binding.show(records, renamed)
+
+    def show_soon(self, records: Callable[[], Records]) -> None:
+        """Bring the layers in step one after another, giving the event loop a turn between.
+
+        Parameters
+        ----------
+        records : callable
+            Asked when each layer's turn comes, so that none shows what is out of date.
+        """
+        under_way = bool(self._waiting)
+        self._waiting = list(self.bindings)
+
+        def next_layer() -> None:
+            if self._waiting and self._open:
+                binding = self.bindings[self._waiting.pop(0)]
+                private.later(next_layer)  # also if this one fails
+                binding.show(records())
+
+        if not under_way:
+            next_layer()
+
+    @property
+    def settled(self) -> bool:
+        """Whether no layer is still to be brought in step."""
+        return not self._waiting
 
     def set_active_class(self, name: str) -> None:
         """Give what is drawn next this class."""
@@ -111,6 +140,7 @@ class LayerSet:
 
     def remove(self) -> None:
         """Take the layers out of the viewer; the records stay in the project."""
+        self._open = False
         for binding in self.bindings.values():
             binding.close()
         for layer in self.layers:
@@ -139,6 +169,7 @@ def _make_layers(image: Any, frame_shape: tuple[int, int], sha256: str) -> dict[
             name=style.name,
             features=shape_codec.features_of([]),
             text=style.text(ndim),
+            opacity=1.0,
             **common(role),
         )
     out["keypoints"] = Points(

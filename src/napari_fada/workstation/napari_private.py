@@ -6,7 +6,8 @@ this file is what has to change; `tests/workstation/test_napari_traps.py` notice
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -44,6 +45,17 @@ def forget_label_history(layer: Any) -> None:
     Otherwise napari's next undo writes old values into new pixels.
     """
     layer._reset_history()
+
+
+@contextmanager
+def one_refresh(layer: Any) -> Iterator[None]:
+    """Redraw a layer once at the end of a block instead of after every property.
+
+    Without it showing forty shapes stops the event loop for a tenth of a second.
+    """
+    with layer._block_refresh():
+        yield
+    layer.refresh()
 
 
 def is_painting(layer: Any) -> bool:

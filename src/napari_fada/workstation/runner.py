@@ -292,5 +292,6 @@ class Runner:
 
     def _on_finished(self) -> None:
         self.job = self._worker = None
-        self._session.end_preview()
+        if self._session.has_preview:
+            self._session.end_preview()
         self.ended.emit()

@@ -35,8 +35,16 @@ class Session(ScanSession):
 
     # Records
 
-    def refresh(self, renamed: Mapping[str, str] | None = None) -> None:
-        """Read the records of the scan from the project and show them."""
+    def refresh(self, renamed: Mapping[str, str] | None = None, *, soon: bool = False) -> None:
+        """Read the records of the scan from the project and show them.
+
+        Parameters
+        ----------
+        renamed : mapping of uid to uid, optional
+            Which record took the place of which.
+        soon : bool
+            Show one layer after another while the event loop goes on.
+        """
         if self.scan is None:
             return
         try:
@@ -44,17 +52,23 @@ class Session(ScanSession):
         except FadaError as error:
             self.say_error(error)
             return
-        self._show(renamed)
+        self._show(renamed, soon=soon)
 
-    def _show(self, renamed: Mapping[str, str] | None = None) -> None:
+    def _show(self, renamed: Mapping[str, str] | None = None, *, soon: bool = False) -> None:
+        if self.layers is not None and soon:
+            self.layers.show_soon(self._shown)
+        elif self.layers is not None:
+            self.layers.show(self._shown(), renamed)
+        self.records_changed.emit()
+
+    def _shown(self) -> dict[int, list[Annotation]]:
+        """Return what the layers are to show: the project's records, and what is coming."""
         shown: dict[int, list[Annotation]] = dict(self.records)
         if self._preview is not None:
             frame, coming, instead = self._preview
             here = [r for r in shown.get(frame, []) if not (instead and is_proposal(r))]
             shown[frame] = [*here, *coming]
-        if self.layers is not None:
-            self.layers.show(shown, renamed)
-        self.records_changed.emit()
+        return shown
 
     def preview(self, frame: int, coming: Iterable[Annotation], *, instead: bool) -> None:
         """Show what a run has found so far; it is in the project when the run ends.
@@ -69,12 +83,17 @@ class Session(ScanSession):
             Whether they will take the place of proposals that no one has touched.
         """
         self._preview = (frame, tuple(coming), instead)
-        self._show()
+        self._show(soon=True)
+
+    @property
+    def has_preview(self) -> bool:
+        """Whether the layers show what a run has found so far."""
+        return self._preview is not None
 
     def end_preview(self) -> None:
         """Show what is in the project and nothing else."""
         self._preview = None
-        self.refresh()
+        self.refresh(soon=True)
 
     def find(self, uid: str) -> tuple[int, Annotation] | None:
         """Return a record of the scan and its frame."""

@@ -137,12 +137,16 @@ class ScanSession:
         try:
             scan = scan_layers.open_scan(path)
             image = scan_layers.find_layer(self.viewer, scan.sha256)
-            if image is None:
+            new = image is None
+            if new:
                 image = scan_layers.add_layer(self.viewer, scan)
         except FadaError as error:
             self.say_error(error)
             return False
-        return self._take_scan(scan, image)
+        taken = self._take_scan(scan, image)
+        if taken and new:
+            self.viewer.reset_view()
+        return taken
 
     def use_layer(self, image: Any) -> bool:
         """Take an Image layer of the viewer as the scan."""
@@ -237,7 +241,7 @@ class ScanSession:
             self.close_scan()
             self.scan_changed.emit()
 
-    def refresh(self, renamed: Mapping[str, str] | None = None) -> None:
+    def refresh(self, renamed: Mapping[str, str] | None = None, *, soon: bool = False) -> None:
         """Read the records of the scan from the project and show them."""
         raise NotImplementedError
 

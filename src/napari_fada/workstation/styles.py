@@ -78,11 +78,11 @@ class LabelsStyle:
     """Look of the masks layer."""
 
     name: str = "FADA masks"
-    opacity: float = 0.3
+    opacity: float = 0.22
 
 
-BOXES = ShapesStyle("FADA boxes", "rectangle", 1.5, 2.5, 0.0, "upper_left")
-POLYGONS = ShapesStyle("FADA polygons", "polygon", 2.0, 3.0, 0.0, "center")
+BOXES = ShapesStyle("FADA boxes", "rectangle", 1.7, 3.0, 0.0, "upper_left")
+POLYGONS = ShapesStyle("FADA polygons", "polygon", 2.2, 3.5, 0.0, "center")
 KEYPOINTS = PointsStyle()
 MASKS = LabelsStyle()
 
@@ -123,6 +123,13 @@ def colours_of(class_names: Sequence[str], alpha: float = 1.0) -> Colours:
     """Return one RGBA row for each class name."""
     rows = np.array([rgba_of(name) for name in class_names], np.float32).reshape(-1, 4)
     rows[:, 3] = alpha
+    return rows
+
+
+def text_colours_of(class_names: Sequence[str]) -> Colours:
+    """Return one RGBA row for each class name, light enough to be read on a dark scan."""
+    rows = colours_of(class_names)
+    rows[:, :3] = 0.5 + 0.5 * rows[:, :3]
     return rows
 
 

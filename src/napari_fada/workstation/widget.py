@@ -17,6 +17,7 @@ from napari_fada.workstation.panels.phases import PhasesPanel
 from napari_fada.workstation.panels.project import ProjectPanel
 from napari_fada.workstation.panels.report import ReportPanel
 from napari_fada.workstation.panels.source import SourcePanel
+from napari_fada.workstation.panels.tools import ToolsPanel
 from napari_fada.workstation.runner import Instead, Loading, Runner, Saved, Text
 from napari_fada.workstation.session import session_of
 
@@ -25,13 +26,16 @@ if TYPE_CHECKING:
 
 NOTICE = "Research and annotation only. Not a medical device."
 POLL_MS = 2000
-WIDTH = 390
+WIDTH = 370
 # Text fields of napari's theme have no edge: one could not tell where to write.
 STYLE = """
 QPlainTextEdit { background: rgba(128, 128, 128, 40); border: 1px solid rgba(128, 128, 128, 110);
                  border-radius: 3px; padding: 1px; }
 QPlainTextEdit:focus { border: 1px solid #5aa9e6; }
 QPlainTextEdit:read-only { background: rgba(0, 0, 0, 60); }
+QToolButton#fada-tool { padding: 3px 2px; border-radius: 3px;
+                        background: rgba(128, 128, 128, 60); }
+QToolButton#fada-tool:hover { background: rgba(128, 128, 128, 120); }
 """
 
 
@@ -55,7 +59,9 @@ class AnnotateWidget(QWidget):
         self.report = ReportPanel(self.session)
         table = KeyTable()
         self.project = ProjectPanel(self.session, table)
-        self.keys = Keys(table, self._actions())
+        actions = self._actions()
+        self.tools = ToolsPanel(actions)
+        self.keys = Keys(table, actions)
         self._lay_out()
         self._connect()
         self._bind_keys()
@@ -75,7 +81,7 @@ class AnnotateWidget(QWidget):
         inner = QVBoxLayout(content)
         inner.setContentsMargins(8, 6, 8, 4)
         inner.setSpacing(6)
-        for widget in (self.source, self.phases, self.message):
+        for widget in (self.source, self.phases, self.message, self.tools):
             inner.addWidget(widget)
         inner.addWidget(self.tabs, 1)
         inner.addWidget(self.counts)
@@ -256,6 +262,7 @@ class AnnotateWidget(QWidget):
         viewer, layers = self.session.viewer, self.session.layers
         self.keys.bind(viewer, *(layers.layers if layers else ()))
         self.classes.set_keys([self.keys.table[f"class_{i}"] for i in range(1, 11)])
+        self.tools.show_keys(self.keys.table)
         run = self.keys.table["run"]
         self.phases.run_button.setToolTip(f"Read the frame that is shown ({run})")
 

@@ -64,8 +64,10 @@ class ProjectPanel(QWidget):
         self.unjudged.setToolTip("Without this only what an expert drew, corrected or accepted")
         self.table = QTableWidget(0, 2)
         self.table.setHorizontalHeaderLabels(["What it does", "Key (double-click to change)"])
-        self.table.verticalHeader().hide()
-        header = self.table.horizontalHeader()
+        header, rows = self.table.horizontalHeader(), self.table.verticalHeader()
+        assert header is not None
+        assert rows is not None
+        rows.hide()
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
         self.table.itemChanged.connect(self._key_edited)
@@ -150,7 +152,9 @@ class ProjectPanel(QWidget):
         self._session.rater = self.rater.text().strip()
 
     def _key_edited(self, item: QTableWidgetItem) -> None:
-        name = self.table.item(item.row(), 0).data(Qt.ItemDataRole.UserRole)
+        action = self.table.item(item.row(), 0)
+        assert action is not None  # every row has both cells
+        name = action.data(Qt.ItemDataRole.UserRole)
         try:
             self._keys.change(name, item.text().strip())
         except (ValueError, OSError) as error:

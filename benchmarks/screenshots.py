@@ -1,0 +1,90 @@
+"""Pictures of the window for the documentation: before, during and after a run, and corrected.
+
+Run it under a display (or xvfb-run); the model is fada-mini, the scan any HC18 image:
+
+    xvfb-run -a -s "-screen 0 1280x1024x24" python benchmarks/screenshots.py SCAN.png docs/images
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import napari
+import numpy as np
+from qtpy.QtWidgets import QApplication
+
+from napari_fada.records.project import Project
+from napari_fada.workstation.session import session_of
+from napari_fada.workstation.widget import AnnotateWidget
+
+LARGEST = 300_000
+
+
+def main(scan: Path, out: Path) -> None:
+    """Take the pictures."""
+    out.mkdir(parents=True, exist_ok=True)
+    viewer = napari.Viewer(show=True)
+    viewer.window.resize(1280, 800)
+    session = session_of(viewer)
+
+    def pump(seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            QApplication.processEvents()
+            time.sleep(0.005)
+
+    def shoot(name: str) -> None:
+        pump(0.4)
+        pixels = viewer.screenshot(canvas_only=False, flash=False)
+        _save(pixels, out / f"{name}.png")
+
+    with tempfile.TemporaryDirectory() as folder:
+        session.adopt(Project.open(Path(folder) / "scans.fada", rater="Dr Example"))
+        widget = AnnotateWidget(viewer)
+        viewer.window.add_dock_widget(widget, name="FADA annotate", area="right")
+        pump(0.5)
+        session.open_path(scan)
+        shoot("window-before")
+        widget.run()
+        while "running" not in widget.phases.states.values():
+            pump(0.01)
+        shown = False
+        while widget.runner.running:
+            pump(0.01)
+            if not shown and widget.phases.answer.toPlainText():
+                _save(viewer.screenshot(canvas_only=False, flash=False), out / "window-during.png")
+                shown = True
+        shoot("window-after")
+        widget.tabs.setCurrentWidget(widget.report)
+        shoot("window-report")
+        layer = session.layers.bindings["polygons"].layer
+        if layer.data:
+            data = [np.array(v) for v in layer.data]
+            centre = data[0].mean(axis=0)
+            data[0] = centre + (data[0] - centre) * 1.05
+            layer.data = data
+        widget.report.fields["image_quality"].setPlainText("good, midline seen")
+        widget.report.flush()
+        widget.draw("polygons", "direct")
+        layer.selected_data = {0} if layer.data else set()
+        shoot("window-corrected")
+        widget.tabs.setCurrentWidget(widget.project)
+        shoot("window-project")
+        widget.close_session()
+    viewer.close()
+
+
+def _save(pixels: np.ndarray, path: Path) -> None:
+    from PIL import Image
+
+    picture = Image.fromarray(pixels[..., :3])
+    picture.save(path, optimize=True)
+    if path.stat().st_size > LARGEST:
+        picture.quantize(256, Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
