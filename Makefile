@@ -35,6 +35,7 @@ setup-test: $(VENV)/.test-ready
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit("napari-fada needs Python 3.11 or later" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q -U 'pip>=25.1'  # knows dependency groups
 
 $(VENV)/.demo-ready: pyproject.toml | $(BIN)/python
 	sh .ci/system-libs
