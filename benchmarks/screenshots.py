@@ -37,7 +37,9 @@ def main(scan: Path, out: Path) -> None:
             time.sleep(0.005)
 
     def shoot(name: str) -> None:
-        pump(0.4)
+        while session.layers is not None and not session.layers.settled:
+            pump(0.1)
+        pump(0.8)
         pixels = viewer.screenshot(canvas_only=False, flash=False)
         _save(pixels, out / f"{name}.png")
 

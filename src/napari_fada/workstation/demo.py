@@ -103,7 +103,8 @@ def _phantom(out_dir: Path) -> Path:
 def _read(widget: AnnotateWidget) -> None:
     if not widget.start(("interpret", "classify", "map", "detect", "segment"), "replace"):
         raise EngineError("The run could not be started.")
-    _until(lambda: not widget.runner.running)
+    layers = widget.session.layers
+    _until(lambda: not widget.runner.running and (layers is None or layers.settled))
 
 
 def _until(done: Callable[[], bool]) -> None:

@@ -167,10 +167,10 @@ class AnnotateWidget(QWidget):
     def _tell_result(self, saved: Saved) -> None:
         failed = [p for p, r in saved.reading.phases.items() if r.state == "failed"]
         if saved.cancelled:
-            self.message.say("Cancelled. What had arrived is kept in the project.", "info")
+            self.session.say("Cancelled. What had arrived is kept in the project.", "info")
         elif failed:
             reason = saved.reading.phases[failed[0]].problems
-            self.message.say(
+            self.session.say(
                 f"{', '.join(failed)} failed: {reason[0] if reason else 'no usable answer'} "
                 "All earlier work is kept; run the phase again with its ▶.",
                 "error",
