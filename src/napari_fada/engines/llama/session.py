@@ -54,8 +54,10 @@ class LlamaEngine:
     batch : bool, optional
         Decode the answers of one call together. Default: on a graphics card or with many
         cores.
-    forced : bool
-        Feed the tokens that the form of the answer leaves no choice about in batches.
+    forced : bool, optional
+        Feed the tokens that the form of the answer leaves no choice about in batches. Faster,
+        but rounded differently: where two tokens are almost equally probable, the other one
+        may win. Default: for all but small models, which are fast without.
     style : {"auto", "compact", "spaced"}
         How the model writes JSON.
     template : ChatTemplate
@@ -80,19 +82,20 @@ class LlamaEngine:
         n_ctx: int | None = None,
         gpu_layers: int = 0,
         batch: bool | None = None,
-        forced: bool = True,
+        forced: bool | None = None,
         style: JsonStyle = "auto",
         template: ChatTemplate = QWEN,
         temperature: float = 0.0,
         seed: int = 0,
     ) -> None:
         self._info = info
-        self._forced, self._style, self._template = forced, style, template
+        self._style, self._template = style, template
         self._brake = Brake()
         self._model = Model(
             Path(text_gguf), Path(vision_gguf),
             threads=threads, gpu_layers=gpu_layers, watch=self._brake.look,
         )  # fmt: skip
+        self._forced = not self._model.small if forced is None else forced
         if image_size is None:
             size = None
         elif isinstance(image_size, int):
@@ -211,7 +214,7 @@ class LlamaEngine:
         for sequence, answer in enumerate(group, start=1):
             # All copies are made before anything is decoded, and sequence 0 stays as it is.
             context.copy(0, sequence)
-            yield from answer.begin(sequence, prefix.position)
+            yield from answer.begin(sequence, prefix)
             if answer.stop:
                 yield answer.completion()
         step = 0.0
