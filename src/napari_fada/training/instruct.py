@@ -21,14 +21,14 @@ from napari_fada.training.augment import augment
 from napari_fada.training.losses import answer_loss
 from napari_fada.training.model import FadaMini, ModelSize, pick_states
 from napari_fada.training.optimiser import Average, Optimiser
-from napari_fada.training.pretrain import pick, save
+from napari_fada.training.pretrain import Picker, save
 from napari_fada.training.questions import Question, draw
 from napari_fada.training.samples import Sample
 from napari_fada.training.targets import Heads, Targets, make_targets, weighted
 from napari_fada.training.tokenizer import NUMBERS
 
 #: How often each source is drawn in this stage.
-SHARES: dict[str, float] = {"hc18": 0.31, "psfhs": 0.32, "brain": 0.09, "phantom": 0.28}
+SHARES: dict[str, float] = {"hc18": 0.27, "psfhs": 0.31, "brain": 0.08, "phantom": 0.34}
 
 
 @dataclass
@@ -105,8 +105,9 @@ class Conversations(IterableDataset[Batch]):
         torch.set_num_threads(1)
         rng = np.random.default_rng(self.seed)
         vision = self.size.vision
+        picker = Picker(self.samples, SHARES)
         while True:
-            chosen = pick(self.samples, rng, self.images, SHARES)
+            chosen = picker.draw(rng, self.images)
             images, moved = augment(chosen, vision.image, rng)
             light = images.mean((1, 2)).tolist()
             questions = [
@@ -131,13 +132,13 @@ def instruct(
     tower: Path | None = None,
     size: ModelSize | None = None,
     steps: int = 1500,
-    images: int = 20,
-    asked: int = 3,
+    images: int = 16,
+    asked: int = 4,
     seed: int = 0,
     workers: int = 1,
     every: int = 100,
     auxiliary: float = 0.5,
-    alone: int = 50,
+    still: int = 0,
     rate: float = 0.01,
     finished: Callable[[], bool] = lambda: False,
     look: Callable[[FadaMini], str] = lambda _: "",
@@ -157,8 +158,8 @@ def instruct(
         Length of the run, images a step, questions an image.
     auxiliary
         Weight of the vision losses, which keep positions readable.
-    alone
-        Steps in which the tower learns from the vision losses only.
+    still
+        Steps in which the tower stands still, while the language model learns to read it.
     rate
         Peak learning rate of the matrices.
     finished
@@ -184,7 +185,7 @@ def instruct(
         matrix_lr=rate,
         total=steps,
         warmup=min(60, steps // 4 + 1),
-        slow={"model.vocabulary.": 0.7},
+        slow={"model.visual.": 0.4, "model.vocabulary.": 0.7},
     )
     average = Average(both)
     if checkpoint.exists():
@@ -215,14 +216,16 @@ def instruct(
         if optimiser.count >= steps or finished():
             break
         spread = 12.0 - 8.0 * min(1.0, optimiser.count / (0.7 * steps))
-        tokens = model.visual(batch.images)
+        moving = optimiser.count >= still
+        with torch.set_grad_enabled(moving):
+            tokens = model.visual(batch.images)
         table = model.table()
-        # A language model that knows nothing yet has nothing to teach the tower.
-        given = tokens.detach() if optimiser.count < alone else tokens
-        states = model.read_image(given, table)
+        states = model.read_image(tokens, table)
         total = sum(len(g.targets) for g in batch.groups)
-        loss = auxiliary * weighted(heads.losses(tokens, batch.targets))
-        note(vision=loss.item())
+        loss = torch.zeros(())
+        if moving:
+            loss = auxiliary * weighted(heads.losses(tokens, batch.targets))
+            note(vision=loss.item())
         for group in batch.groups:
             if not len(group.targets):
                 continue

@@ -40,7 +40,7 @@ for _scene in ("head_up_front", "head_up_back", "head_down_front", "head_down_ba
 
 #: How often each task is drawn.
 TASKS: dict[str, float] = {
-    "segment": 0.40, "detect": 0.28, "keypoints": 0.08, "classify": 0.10, "interpret": 0.14,
+    "segment": 0.37, "detect": 0.28, "keypoints": 0.06, "classify": 0.15, "interpret": 0.14,
 }  # fmt: skip
 LISTS = {"segment": SEGMENT_LISTS, "detect": DETECT_LISTS, "keypoints": KEYPOINT_LISTS}
 
