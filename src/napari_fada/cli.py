@@ -6,6 +6,7 @@ Exit codes: 0 all went well; 1 the work ended but some scans failed or are incom
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -24,7 +25,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from napari_fada import __version__
-from napari_fada.errors import FadaError
+from napari_fada.errors import FadaError, ModelError
 
 PROMPTS = "napari-fada-1"
 NOTICE = "Research and annotation software. Not a medical device."
@@ -359,7 +360,12 @@ def train_mini(
     ] = None,
 ) -> None:
     """Train fada-mini from scratch by the recipe that made the shipped weights."""
-    from napari_fada.training.recipe import train_mini as train
-
     with _explained():
+        if importlib.util.find_spec("torch") is None:
+            raise ModelError(
+                "Training needs PyTorch, which is not installed.",
+                todo='Install it with: pip install "napari-fada[train]"',
+            )
+        from napari_fada.training.recipe import train_mini as train
+
         train(data, out_dir, work, converter)
