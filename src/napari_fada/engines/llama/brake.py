@@ -9,7 +9,7 @@ from napari_fada.engines.protocol import Cancel
 #: Asking a multiprocessing event costs microseconds, a graph has thousands of nodes.
 _INTERVAL = 0.01
 #: The vision tower is looked at after this many nodes of its graph.
-_NODES = 8
+_NODES = 2
 
 
 class Brake:
