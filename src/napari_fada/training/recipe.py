@@ -63,7 +63,7 @@ def train_mini(
     converter: Path | None = None,
     version: str = "1",
     vision_steps: int = 1300,
-    steps: int = 1500,
+    steps: int = 1000,
     finished: Callable[[], bool] = lambda: False,
     report: Callable[[str], None] = print,
 ) -> dict[str, object]:
@@ -104,7 +104,8 @@ def train_mini(
     few = held_out[::5]
     pretrain(train, few, work / "vision.pt", steps=vision_steps, report=report)
     model = instruct(
-        train, work / "whole.pt", work / "vision.pt", steps=steps, finished=finished,
+        train, work / "whole.pt", work / "vision.pt", steps=steps, still=steps // 2,
+        finished=finished,
         look=lambda m: figures_line(m, few), report=report,
     )  # fmt: skip
     report(figures_line(model, held_out))
