@@ -8,9 +8,11 @@ would with a trained model.
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from napari_fada.engines.protocol import Prompt
+from napari_fada.engines.scripted import Script, ScriptedEngine
 from napari_fada.records.reading import INTERPRETATION_KEYS
 
 FIELDS = (
@@ -72,3 +74,23 @@ def prompts(lengths: dict[str, int] | None = None) -> list[Prompt]:
 
 
 CORPUS = [*answers().values(), *FIELDS, *(p.text for p in prompts())]
+
+
+def scripted(n: int) -> ScriptedEngine:
+    """Return an engine that finds ``n`` boxes and polygons; called in a child process."""
+    names = ("Brain", "CSP", "LV", "CM", "CP", "THALAMI")
+    found = []
+    for i in range(n):
+        x, y = 180 + 61 * i % 500, 200 + 97 * i % 400
+        ring = [[x + 90 + 0.9 * a, y + 80 + 0.8 * b] for a, b in _circle(28)]
+        box = {"bbox_2d": [x, y, x + 180, y + 160], "label": names[i % len(names)]}
+        found.append({**box, "mask": [[round(a), round(b)] for a, b in ring]})
+    boxes = [{key: item[key] for key in ("bbox_2d", "label")} for item in found]
+    texts = {**answers(), "classify": _compact({"label": "BPD_PLANE"})}
+    texts |= {"detect": _compact(boxes), "segment": _compact(found)}
+    return ScriptedEngine({task: Script(text, delay=0.003) for task, text in texts.items()})
+
+
+def _circle(n: int) -> list[tuple[float, float]]:
+    angles = [2 * math.pi * i / n for i in range(n)]
+    return [(100 * math.cos(a), 100 * math.sin(a)) for a in angles]

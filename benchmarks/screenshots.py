@@ -17,6 +17,7 @@ import numpy as np
 from qtpy.QtWidgets import QApplication
 
 from napari_fada.records.project import Project
+from napari_fada.workstation.drawing import draw
 from napari_fada.workstation.session import session_of
 from napari_fada.workstation.widget import AnnotateWidget
 
@@ -70,7 +71,7 @@ def main(scan: Path, out: Path) -> None:
             layer.data = data
         widget.report.fields["image_quality"].setPlainText("good, midline seen")
         widget.report.flush()
-        widget.draw("polygons", "direct")
+        draw(session, "polygons", "direct")
         layer.selected_data = {0} if layer.data else set()
         shoot("window-corrected")
         widget.tabs.setCurrentWidget(widget.project)

@@ -10,6 +10,9 @@ from answering import answers
 
 from napari_fada.engines.scripted import ScriptedEngine
 from napari_fada.errors import EngineError
+from napari_fada.records.annotation import Annotation
+from napari_fada.records.project import Project
+from napari_fada.scans import open_scan
 from napari_fada.workstation import demo, runner
 
 
@@ -53,3 +56,20 @@ def test_demo_says_what_failed(tmp_path, monkeypatch):
     with pytest.raises(EngineError, match="detect"):
         demo.run_demo(tmp_path / "out", show=False)
     assert (tmp_path / "out" / "reading.fada.json").exists()
+
+
+@pytest.mark.usefixtures("quiet_napari")
+def test_demo_again_keeps_edits(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner.Engines, "get", lambda *_: ScriptedEngine(answers()))
+    out = tmp_path / "out"
+    out.mkdir()
+    scan = open_scan(demo._phantom(out))
+    mine = Annotation("CSP", "box", ((1.0, 2.0), (30.0, 40.0)), source="expert", status="accepted")
+    with Project.open(out / "demo.fada") as project:
+        project.add_scan(scan)
+        project.edit(scan.sha256, 0, add=[mine], label="draw")
+    demo.run_demo(out, show=False)
+    with Project.open(out / "demo.fada") as project:
+        after = project.annotations(scan.sha256, 0)
+    assert mine.points in [r.points for r in after]
+    assert len(after) == 4

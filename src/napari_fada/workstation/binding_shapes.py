@@ -43,6 +43,7 @@ class ShapesBinding:
         self._shown: list[Shown] = []
         self._busy = Busy()
         self._waiting: list[codec.Row] | None = None
+        self._pen: tuple[object, ...] = ()
         self._stale = False  # an event was taken that the layer does not show yet
         layer.events.data.connect(self._on_data)
         layer.events.features.connect(self._on_features)
@@ -160,12 +161,19 @@ class ShapesBinding:
                 "status": "accepted",
                 "score": None,
             }
-            # The private setters change no selected shape; `current_edge_color` would.
+            if self._pen == (name, *self._pen_now()):
+                return
+            # Without the block the selected shapes would be changed with the pen.
             with layer.block_update_properties():
                 layer.current_edge_color = colours_of([name])[0]
                 layer.current_face_color = colours_of([name], self._style.face_alpha)[0]
                 height, width = self._desk.frame_shape
                 layer.current_edge_width = self._style.expert_width * line_unit(width, height)
+            self._pen = (name, *self._pen_now())
+
+    def _pen_now(self) -> tuple[object, ...]:
+        layer = self.layer
+        return layer.current_edge_color, layer.current_face_color, layer.current_edge_width
 
     def selected_uids(self) -> list[str]:
         """Return the uids of the selected shapes."""

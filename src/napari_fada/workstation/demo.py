@@ -29,7 +29,8 @@ def run_demo(
     ----------
     out_dir : Path
         Gets ``screenshot.png``, ``reading.fada.json``, the project ``demo.fada`` and
-        ``export/``. A demo project that is there from before is begun anew.
+        ``export/``. A demo project that is there from before is gone on with: proposals that
+        nobody has touched are replaced, and edits stay.
     show : bool
         Leave the window open at the end.
     scan : Path, optional
@@ -56,8 +57,6 @@ def run_demo(
     out_dir.mkdir(parents=True, exist_ok=True)
     source = scan or _phantom(out_dir)
     path = out_dir / "demo.fada"
-    for old in out_dir.glob("demo.fada*"):
-        old.unlink()
     viewer = napari.Viewer(show=True)
     viewer.window.resize(*SIZE)
     session = session_of(viewer)

@@ -24,6 +24,8 @@ from napari_fada.workstation.styles import BOXES, KEYPOINTS, MASKS, POLYGONS
 
 MARK = "napari_fada"
 ROLES = ("masks", "boxes", "polygons", "keypoints")
+TURN_MS = 8
+"""After a layer was brought in step and after the canvas was drawn: keys and mouse are heard."""
 
 Binding = ShapesBinding | PointsBinding | LabelsBinding
 
@@ -62,10 +64,12 @@ class LayerSet:
         self.set_active_class(desk.active_class)
         self._open = True
         self._waiting: list[str] = []
+        self._showing = False
         active = viewer.layers.selection.active
         for layer in made.values():
             viewer.layers.append(layer)
         viewer.layers.selection.active = active
+        private.keep_shaders(viewer, made.values())
 
     @property
     def _viewer(self) -> Any:
@@ -96,17 +100,26 @@ class LayerSet:
         records : callable
             Asked when each layer's turn comes, so that none shows what is out of date.
         """
-        under_way = bool(self._waiting)
         self._waiting = list(self.bindings)
 
         def next_layer() -> None:
-            if self._waiting and self._open:
-                binding = self.bindings[self._waiting.pop(0)]
-                private.later(next_layer)  # also if this one fails
+            if not (self._waiting and self._open):
+                self._showing = False
+                return
+            binding = self.bindings[self._waiting.pop(0)]
+            private.hold_canvas(self._viewer)
+            try:
                 binding.show(records())
+            finally:
+                private.later(draw, TURN_MS)
 
-        if not under_way:
-            next_layer()
+        def draw() -> None:
+            private.hold_canvas(self._viewer, hold=False)
+            private.later(next_layer, TURN_MS)
+
+        if not self._showing:
+            self._showing = True
+            private.later(next_layer)
 
     @property
     def settled(self) -> bool:

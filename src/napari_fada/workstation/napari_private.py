@@ -6,9 +6,11 @@ this file is what has to change; `tests/workstation/test_napari_traps.py` notice
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
+
+LOOKS = ("edge_color", "face_color", "edge_width", "border_color", "size", "symbol")
 
 
 def is_drawing(layer: Any) -> bool:
@@ -51,11 +53,80 @@ def forget_label_history(layer: Any) -> None:
 def one_refresh(layer: Any) -> Iterator[None]:
     """Redraw a layer once at the end of a block instead of after every property.
 
-    Without it showing forty shapes stops the event loop for a tenth of a second.
+    Without it showing forty shapes stops the event loop for a tenth of a second: each
+    colour, each width and each change of the text would fill the canvas's buffers anew.
     """
-    with layer._block_refresh():
+    emitters = [getattr(layer.events, name, None) for name in LOOKS]
+    with ExitStack() as blocked:
+        for emitter in (*emitters, layer.text.events):
+            if emitter is not None:
+                blocked.enter_context(emitter.blocker())
+        blocked.enter_context(layer._block_refresh())
         yield
     layer.refresh()
+
+
+def hold_canvas(viewer: Any, *, hold: bool = True) -> None:
+    """Let the canvas wait with drawing, or draw now.
+
+    A change is drawn before any key or mouse event is heard, so that the two together stop
+    the event loop for as long as both take.
+    """
+    canvas = getattr(_canvas(viewer), "native", None)
+    if canvas is not None:
+        with suppress(RuntimeError):  # the window was closed meanwhile
+            canvas.setUpdatesEnabled(not hold)
+
+
+def keep_shaders(viewer: Any, layers: Iterable[Any]) -> None:
+    """Let the meshes of Shapes layers keep their shader when their data change.
+
+    vispy gives a mesh a new colour function with all new data, so that its program is
+    compiled and linked again although the code is the same: 10 ms for each of the two
+    meshes of a layer. Nothing happens where there is no canvas.
+    """
+    visuals = getattr(_canvas(viewer), "layer_to_visual", {})
+    for layer in layers:
+        visual = visuals.get(layer)
+        for part in getattr(getattr(visual, "node", None), "_subvisuals", ()):
+            build = getattr(part, "_build_color_transform", None)
+            if build is not None:
+                part.unfreeze()
+                part._build_color_transform = _one_for_all(build)
+                part.freeze()
+
+
+def _one_for_all(build: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a maker of colour functions that makes one for values and one for colours."""
+    made: dict[bool, Any] = {}
+
+    def built(colours: Any) -> Any:
+        values = colours.ndim == 2 and colours.shape[1] == 1
+        if values:  # the limits of these are part of the function
+            return build(colours)
+        if values not in made:
+            made[values] = build(colours)
+        return made[values]
+
+    return built
+
+
+def glyphs(viewer: Any) -> Any:
+    """Return the font of the canvas: asked for a character, it draws and keeps its shape.
+
+    That takes 10 ms for each, so it is better asked before text is shown. None where there
+    is no canvas, or its fonts are not as they are in napari 0.9.
+    """
+    try:
+        font = _canvas(viewer).font_info()
+        return font.font_manager.get_font(font.face)
+    except (AttributeError, TypeError):
+        return None
+
+
+def _canvas(viewer: Any) -> Any:
+    window = getattr(viewer, "window", None)
+    return getattr(getattr(window, "_qt_viewer", None), "canvas", None)
 
 
 def is_painting(layer: Any) -> bool:
@@ -68,7 +139,7 @@ def paste(layer: Any) -> None:
     layer._paste_data()
 
 
-def later(does: Callable[[], object]) -> None:
+def later(does: Callable[[], object], milliseconds: int = 0) -> None:
     """Do something when the event loop is next free; at once where there is none."""
     from qtpy.QtCore import QTimer
     from qtpy.QtWidgets import QApplication
@@ -76,4 +147,4 @@ def later(does: Callable[[], object]) -> None:
     if QApplication.instance() is None:
         does()
     else:
-        QTimer.singleShot(0, does)
+        QTimer.singleShot(milliseconds, does)

@@ -74,6 +74,16 @@ def mask_of(record: Annotation, shape: tuple[int, int]) -> Mask:
     return mask
 
 
+def prepare(records: Iterable[Annotation], shape: tuple[int, int]) -> None:
+    """Make the masks of records, so that they are at hand when they are to be shown.
+
+    For a worker thread: a mask takes some milliseconds.
+    """
+    for record in records:
+        if record.kind == "polygon":
+            mask_of(record, shape)
+
+
 def drawing_order(records: Iterable[Annotation], shape: tuple[int, int]) -> list[Annotation]:
     """Return records from the one drawn first (the largest) to the one on top."""
     return sorted(records, key=lambda r: (-int(mask_of(r, shape).sum()), r.created, r.uid))

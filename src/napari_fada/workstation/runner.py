@@ -20,6 +20,7 @@ from napari_fada.errors import FadaError
 from napari_fada.records.project import Project, Show
 from napari_fada.records.reading import PHASES, Phase, Reading
 from napari_fada.scans import Scan
+from napari_fada.workstation import raster
 from napari_fada.workstation.session import Session
 
 BATCH_SECONDS = 0.05
@@ -144,6 +145,8 @@ def work(job: Job, engines: Engines) -> Iterator[Any]:
 
 
 def _work(job: Job, engines: Engines) -> Iterator[Any]:
+    import napari_fada.pipeline  # noqa: F401 - here, or the GUI thread would at the first event
+
     if not engines.has(job.model):
         yield Loading(job.model)
     engine = engines.get(job.model)
@@ -166,7 +169,7 @@ def _events(job: Job, engine: Engine) -> Iterator[Any]:
 
 
 def _batched(events: Iterator[Any], job: Job) -> Generator[Any, None, None]:
-    from napari_fada.pipeline.events import PhaseToken, ReadingFinished
+    from napari_fada.pipeline.events import PhaseFinished, PhaseToken, ReadingFinished
 
     pieces: dict[Phase, str] = {}
     sent = time.monotonic()
@@ -178,6 +181,8 @@ def _batched(events: Iterator[Any], job: Job) -> Generator[Any, None, None]:
         if pieces:
             yield Text(pieces)
             pieces, sent = {}, time.monotonic()
+        if isinstance(event, PhaseFinished):
+            raster.prepare(event.reading.annotations, (job.scan.height, job.scan.width))
         if isinstance(event, ReadingFinished):
             job.project.save_reading(event.reading, show=_show(job, event))
             yield Saved(event.reading, event.cancelled)

@@ -83,7 +83,8 @@ class Session(ScanSession):
             Whether they will take the place of proposals that no one has touched.
         """
         self._preview = (frame, tuple(coming), instead)
-        self._show(soon=True)
+        if self.layers is not None:
+            self.layers.show_soon(self._shown)
 
     @property
     def has_preview(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, QTimer
@@ -10,6 +11,7 @@ from qtpy.QtWidgets import QApplication, QLabel, QScrollArea, QTabWidget, QVBoxL
 
 from napari_fada.errors import FadaError
 from napari_fada.records.reading import PHASES, Phase, Reading
+from napari_fada.workstation import drawing
 from napari_fada.workstation.keys import Keys, KeyTable
 from napari_fada.workstation.panels.classes import ClassesPanel
 from napari_fada.workstation.panels.message_bar import MessageBar
@@ -20,6 +22,7 @@ from napari_fada.workstation.panels.source import SourcePanel
 from napari_fada.workstation.panels.tools import ToolsPanel
 from napari_fada.workstation.runner import Instead, Loading, Runner, Saved, Text
 from napari_fada.workstation.session import session_of
+from napari_fada.workstation.warm_up import WarmUp
 
 if TYPE_CHECKING:
     import napari
@@ -66,6 +69,7 @@ class AnnotateWidget(QWidget):
         self._connect()
         self._bind_keys()
         self._on_scan()
+        self._warm_up = WarmUp(self.session.viewer, self)
         if table.problem:
             self.message.say(table.problem, "warning")
 
@@ -186,7 +190,7 @@ class AnnotateWidget(QWidget):
         layers = self.session.layers
         if layers is not None:
             self.keys.bind(*layers.layers)
-            self._bind_paste()
+            drawing.bind_paste(layers)
         self.phases.run_button.setEnabled(layers is not None and not self.runner.running)
         self._show_frame()
 
@@ -237,19 +241,20 @@ class AnnotateWidget(QWidget):
     # Keys
 
     def _actions(self) -> dict[str, Callable[[], object]]:
+        draw = partial(drawing.draw, self.session)
         return {
             "run": self.run,
             "cancel": self.runner.cancel,
-            "box": lambda: self.draw("boxes", "add_rectangle"),
-            "polygon": lambda: self.draw("polygons", "add_polygon"),
-            "keypoint": lambda: self.draw("keypoints", "add"),
-            "paint": lambda: self.draw("masks", "paint"),
-            "paint_new": self._paint_new,
-            "edit": lambda: self._set_mode("select"),
-            "vertices": lambda: self._set_mode("direct"),
+            "box": lambda: draw("boxes", "add_rectangle"),
+            "polygon": lambda: draw("polygons", "add_polygon"),
+            "keypoint": lambda: draw("keypoints", "add"),
+            "paint": lambda: draw("masks", "paint"),
+            "paint_new": lambda: drawing.paint_new(self.session),
+            "edit": lambda: drawing.set_mode(self.session, "select"),
+            "vertices": lambda: drawing.set_mode(self.session, "direct"),
             "class": self._search_class,
             "reclass": self.classes.reclass_selection,
-            "hide": self._toggle_layers,
+            "hide": lambda: drawing.toggle_layers(self.session),
             "undo": self.session.undo,
             "redo": self.session.redo,
             **{
@@ -273,45 +278,7 @@ class AnnotateWidget(QWidget):
         self.runner.close()
         self.session.close()
 
-    def _bind_paste(self) -> None:
-        layers = self.session.layers
-        assert layers is not None
-        binding: Any = layers.bindings["keypoints"]
-        binding.layer.bind_key("Control-V", lambda _layer: binding.paste(), overwrite=True)
-
-    def draw(self, role: str, mode: str) -> None:
-        """Make one of our layers active, in a mode."""
-        layers = self.session.layers
-        if layers is None:
-            self.session.say("Choose a scan first.")
-            return
-        layer = layers.bindings[role].layer
-        self.session.viewer.layers.selection.active = layer
-        layer.visible = True
-        layer.mode = mode
-
-    def _paint_new(self) -> None:
-        self.draw("masks", "paint")
-        if self.session.layers is not None:
-            masks: Any = self.session.layers.bindings["masks"]
-            masks.new_structure()
-
-    def _set_mode(self, mode: str) -> None:
-        layers = self.session.layers
-        binding = layers.active_binding() if layers else None
-        if binding is None:
-            self.draw("polygons", mode)
-        else:
-            modes = {"masks": "pan_zoom", "keypoints": "select"}
-            role = next(r for r, b in layers.bindings.items() if b is binding)  # type: ignore[union-attr]
-            binding.layer.mode = modes.get(role, mode)
-
     def _search_class(self) -> None:
         self.tabs.setCurrentWidget(self.classes)
         self.classes.search.setFocus()
         self.classes.search.selectAll()
-
-    def _toggle_layers(self) -> None:
-        layers = self.session.layers
-        if layers is not None:
-            layers.set_visible(not any(layer.visible for layer in layers.layers))

@@ -39,6 +39,7 @@ class ClassesPanel(QWidget):
         self._session = session
         self._keys: list[str] = []
         self._asked: tuple[str, ...] = ()
+        self._listed: object = None
         self.search = QLineEdit()
         self.search.setClearButtonEnabled(True)
         self.search.setPlaceholderText("Search for a class; Enter chooses it")
@@ -113,6 +114,10 @@ class ClassesPanel(QWidget):
         wanted = self.search.text().strip().casefold()
         counts = self._counts()
         order = self.in_order()
+        now = (wanted, counts, order, self._keys)
+        if now == self._listed:
+            return
+        self._listed = now
         self.list.blockSignals(True)
         self.list.clear()
         for i, category in enumerate(order):
