@@ -124,6 +124,9 @@ def main() -> None:
         "shared prefix, forced tokens in batches": lambda: shared(
             args.model, image, {**ours, "forced": True}
         ),
+        "the same, two answers side by side": lambda: shared(
+            args.model, image, {**ours, "forced": True, "batch": True}
+        ),
     }
     lengths: list[int] = []
     if not args.skip_chat:
