@@ -53,7 +53,9 @@ def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
 
 def is_gone(pid: int) -> bool:
     try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        process = psutil.Process(pid)
+        # The first thread can be a zombie while others of the process are still ending.
+        return process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
     except psutil.NoSuchProcess:
         return True
 
