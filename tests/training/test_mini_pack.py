@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,8 +15,6 @@ from napari_fada.training.examine_pack import examine_pack
 from napari_fada.training.recipe import HELD_SEED, phantom_samples
 from napari_fada.training.samples import read_real
 
-DATA = Path(os.environ.get("NAPARI_FADA_DATA") or Path(__file__).parents[3] / "shared" / "data")
-
 pytestmark = pytest.mark.slow
 
 
@@ -28,18 +25,14 @@ def engine() -> Iterator[Engine]:
     loaded.close()
 
 
-def test_answers_about_phantoms_are_valid(engine: Engine) -> None:
-    figures = examine_pack(engine, phantom_samples(1, HELD_SEED), DATA)
+def test_answers_about_phantoms_are_valid(engine: Engine, tmp_path: Path) -> None:
+    figures = examine_pack(engine, phantom_samples(1, HELD_SEED), tmp_path)
     assert all(f["valid"] == 1.0 for key, f in figures.items() if key != "seconds")
     assert figures["seconds"]["answer"] < 1.0
 
 
-def test_heads_are_outlined_on_held_out_scans(engine: Engine) -> None:
-    if not DATA.exists():
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"No data in {DATA}; set NAPARI_FADA_DATA.")
-        pytest.skip(f"No data in {DATA}")
-    figures = examine_pack(engine, read_real(DATA, "validation")[::5], DATA)
+def test_heads_are_outlined_on_held_out_scans(engine: Engine, data_dir: Path) -> None:
+    figures = examine_pack(engine, read_real(data_dir, "validation")[::5], data_dir)
     assert all(f["valid"] == 1.0 for key, f in figures.items() if key != "seconds")
     for source in ("hc18", "psfhs"):
         assert figures[f"{source}/classify"]["view"] >= 0.95

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import csv
-import os
 from pathlib import Path
 
-import pytest
-
 from napari_fada.training.samples import BLOCK, EVERY, GUARD, in_validation, psfhs_part, read_brain
-
-DATA = Path(os.environ.get("NAPARI_FADA_DATA") or Path(__file__).parents[3] / "shared" / "data")
 
 
 def test_blocks_are_disjoint_with_a_guard_between() -> None:
@@ -23,29 +18,20 @@ def test_blocks_are_disjoint_with_a_guard_between() -> None:
                for b in range(0, 1000, BLOCK))  # fmt: skip
 
 
-@pytest.fixture
-def data() -> Path:
-    if not DATA.exists():
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"No data in {DATA}; set NAPARI_FADA_DATA.")
-        pytest.skip(f"No data in {DATA}")
-    return DATA
-
-
-def test_examinations_are_on_one_side(data: Path) -> None:
-    with (data / "hc18" / "measurements.csv").open(newline="") as f:
+def test_examinations_are_on_one_side(data_dir: Path) -> None:
+    with (data_dir / "hc18" / "measurements.csv").open(newline="") as f:
         names = [row["examination"] for row in csv.DictReader(f)]
     share = sum(in_validation("hc18/" + n) for n in names) / len(names)
     assert 0.15 < share < 0.25
 
 
-def test_brain_images_of_a_patient_are_on_one_side(data: Path) -> None:
-    held = read_brain(data, "validation")
+def test_brain_images_of_a_patient_are_on_one_side(data_dir: Path) -> None:
+    held = read_brain(data_dir, "validation")
     assert held
     for s in held:
         present = {x.name for x in s.structures}
         assert "Brain" in present
         assert not present & s.unknown
     assert not {s.name.split("_")[0] for s in held} & {
-        s.name.split("_")[0] for s in read_brain(data, "train")
+        s.name.split("_")[0] for s in read_brain(data_dir, "train")
     }
