@@ -16,7 +16,11 @@ Point = tuple[float, float]
 Ring = tuple[Point, ...]
 Kind = Literal["box", "polygon", "keypoints"]
 Status = Literal["proposed", "accepted", "corrected", "rejected"]
-Source = Literal["model", "expert", "import"]
+Source = Literal["model", "expert", "import", "copy", "interpolation", "flow"]
+
+#: Sources of what was made from another frame's structures: neither the model's nor the
+#: expert's word, until an expert judges it.
+DERIVED = frozenset({"copy", "interpolation", "flow"})
 
 
 def new_uid() -> str:
@@ -48,8 +52,8 @@ class Annotation:
         One value for each keypoint: 0 absent, 1 hidden, 2 visible. Empty for other kinds.
     score : float or None
         Confidence of the model in 0-1; None for what a person drew.
-    source : {"model", "expert", "import"}
-        Who said so first.
+    source : {"model", "expert", "import", "copy", "interpolation", "flow"}
+        Who said so first; the last three are made from another frame's structures.
     parent : str or None
         uid of the record that this one corrects.
     status : {"proposed", "accepted", "corrected", "rejected"}

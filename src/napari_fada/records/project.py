@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Literal
 
-from napari_fada.records import edits, history, tables
+from napari_fada.records import deriving, edits, history, tables
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.base import ProjectFile, default_path
+from napari_fada.records.deriving import Derived
 from napari_fada.records.history import Entry
 from napari_fada.records.reading import INTERPRETATION_KEYS, Reading
 from napari_fada.records.rows import WHOLE, Edit, Report
@@ -164,6 +165,24 @@ class Project(ProjectFile):
                 label=label,
                 rater=self.rater,
             )
+        self._tell(done.entry)
+        return done
+
+    def derive(
+        self, sha256: str, frame: int, wishes: Iterable[Annotation], *, label: str
+    ) -> Derived:
+        """Put proposals on a frame that were made from other frames: one step of undo.
+
+        They take the place of untouched proposals of the same structures. What an expert said,
+        locked or reviewed stays as it is; what the result has in ``left`` was not put there.
+
+        Raises
+        ------
+        ValueError
+            If a wish is not an untouched proposal with a source of its own.
+        """
+        with self._store.write() as c:
+            done = deriving.derive(c, sha256, frame, wishes, label=label, rater=self.rater)
         self._tell(done.entry)
         return done
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_fada.records.annotation import Annotation, Kind
+from napari_fada.records.annotation import DERIVED, Annotation, Kind
 from napari_fada.vocabulary import vocabulary
 
 Colours = npt.NDArray[np.float32]
@@ -101,8 +101,8 @@ def _shift(rows: float, columns: float, ndim: int) -> npt.NDArray[np.float64]:
 
 
 def is_proposal(record: Annotation) -> bool:
-    """Tell whether a record is still as the model proposed it."""
-    return record.source == "model" and record.status == "proposed"
+    """Tell whether a record is still as the model, or another frame, proposed it."""
+    return record.status == "proposed" and (record.source == "model" or record.source in DERIVED)
 
 
 def colour_of(class_name: str) -> str:

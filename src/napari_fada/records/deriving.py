@@ -1,0 +1,112 @@
+"""The rules for proposals that are made from other frames (copied, interpolated, followed).
+
+They never touch what an expert said: a structure that an expert drew, accepted, corrected or
+rejected on the frame stays and is not proposed a second time, a locked one stays, and a frame
+that was reviewed or locked is left alone. Untouched proposals of the same structures make room,
+without being rejected: nobody judged them, and one undo brings them back.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from napari_fada.records import history, tables
+from napari_fada.records.annotation import DERIVED, Annotation, new_uid
+from napari_fada.records.cine.matching import box_iou, pairs
+
+RECORD = "record/"
+
+#: States of review in which a frame is left alone.
+REVIEWED = frozenset({"accepted", "corrected", "rejected", "skipped"})
+
+#: Overlap from which on a derived structure is the one that an expert rejected here.
+SAME = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """What became of proposals made for a frame.
+
+    Attributes
+    ----------
+    added : tuple of Annotation
+        As they were written.
+    replaced : tuple of Annotation
+        Untouched proposals that made room.
+    left : tuple of Annotation
+        What was not put there, because an expert has said something about it.
+    stands : tuple of Annotation
+        For each of ``left`` that an expert drew or judged otherwise: the expert's record.
+    closed : {"", "reviewed", "locked"}
+        Why the frame was left alone as a whole.
+    """
+
+    frame: int
+    entry: history.Entry | None = None
+    added: tuple[Annotation, ...] = ()
+    replaced: tuple[Annotation, ...] = ()
+    left: tuple[Annotation, ...] = ()
+    stands: tuple[Annotation, ...] = ()
+    closed: str = ""
+
+
+def derive(
+    connection: sqlite3.Connection,
+    sha256: str,
+    frame: int,
+    wishes: Iterable[Annotation],
+    *,
+    label: str,
+    rater: str,
+) -> Derived:
+    """Put derived proposals on a frame as one edit. See ``Project.derive``."""
+    tables.require_scan(connection, sha256)
+    wishes = tuple(wishes)
+    if wrong := [w for w in wishes if w.source not in DERIVED or w.status != "proposed"]:
+        raise ValueError(f"no derived proposals: {[w.uid for w in wrong]}")
+    cells = history.cells(connection, sha256, frame)
+    live = [a for _, a in tables.live_records(connection, sha256, frame)]
+    closed = closed_by(cells)
+    if closed:
+        stands = tuple(a for a in live if is_judged(a) and a.status != "rejected")
+        return Derived(frame, left=wishes, stands=stands, closed=closed)
+
+    kept = [a for a in live if is_judged(a) or cells.get(f"lock/{a.uid}") == "1"]
+    standing = [a for a in kept if a.status != "rejected"]
+    taken = {w.uid: a for w, a in pairs(wishes, standing)}
+    refused = [a for a in kept if a.status == "rejected"]
+    left = tuple(w for w in wishes if w.uid in taken or _is_among(w, refused))
+    coming = [w for w in wishes if w not in left]
+    open_ones = [a for a in live if a not in kept]
+    replaced = tuple(a for _, a in pairs(coming, open_ones))
+    fresh = []
+    wanted: dict[str, str | None] = {RECORD + a.uid: None for a in replaced}
+    for wish in coming:
+        if tables.find_record(connection, wish.uid) is not None:
+            wish = replace(wish, uid=new_uid())
+        tables.put_record(connection, sha256, frame, wish)
+        wanted[RECORD + wish.uid] = "1"
+        fresh.append(wish)
+    entry = history.do(connection, sha256, frame, wanted, label=label, rater=rater)
+    return Derived(frame, entry, tuple(fresh), replaced, left, tuple(taken.values()))
+
+
+def is_judged(record: Annotation) -> bool:
+    """Tell whether a record is the word of an expert (a rejection is one, too)."""
+    return record.source == "expert" or record.status != "proposed"
+
+
+def closed_by(cells: history.Cells) -> str:
+    """Say why a frame with these cells is to be left alone; empty if it is not."""
+    if cells.get("lock") == "1":
+        return "locked"
+    return "reviewed" if cells.get("review") in REVIEWED else ""
+
+
+def _is_among(wish: Annotation, refused: list[Annotation]) -> bool:
+    return any(
+        (a.category, a.kind) == (wish.category, wish.kind) and box_iou(a, wish) > SAME
+        for a in refused
+    )
