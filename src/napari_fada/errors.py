@@ -51,3 +51,7 @@ class ProjectError(FadaError):
 
 class ExchangeError(FadaError):
     """A file in an exchange format cannot be read or written."""
+
+
+class ShapeError(FadaError):
+    """A shape tool cannot do what was asked with this shape; nothing was changed."""

@@ -162,22 +162,43 @@ def _ring_area(ring: Sequence[Point]) -> float:
 
 
 def simplify(annotation: Annotation, tolerance: float) -> Annotation:
-    """Leave out vertices of a polygon that lie within ``tolerance`` pixels of the outline.
+    """Leave out corners of a polygon that lie within ``tolerance`` pixels of the outline.
 
-    Rings that would fall apart or cross themselves are simplified less; holes and parts that
-    are smaller than the tolerance allows are dropped. Other kinds come back as they are.
+    Holes and parts stay, apart from each other and from the outline: where leaving out a corner
+    would make rings cross, less is left out. Parts and holes smaller than the tolerance squared
+    are dropped. Other kinds come back as they are.
     """
     if annotation.kind != "polygon":
         return annotation
     from shapely import Polygon, get_coordinates
 
-    def reduced(ring: Ring) -> Ring:
-        outline = Polygon(ring).simplify(tolerance, preserve_topology=True)
+    def reduced(ring: Ring, by: float) -> Ring:
+        outline = Polygon(ring).simplify(by, preserve_topology=True)
         return tuple((float(x), float(y)) for x, y in get_coordinates(outline)[:-1])
 
-    rings = tuple(r for r in map(reduced, annotation.rings) if _ring_area(r) > tolerance**2)
-    points = reduced(annotation.points)
-    return replace(annotation, points=points, rings=rings)
+    kept = tuple(r for r in annotation.rings if _ring_area(r) > tolerance**2)
+    whole = replace(annotation, rings=kept)
+    kept_apart = bool(kept) and not rings_cross(whole)
+    by = tolerance
+    while by > tolerance / 100:
+        points = reduced(annotation.points, by)
+        found = replace(annotation, points=points, rings=tuple(reduced(r, by) for r in kept))
+        if not kept_apart or not rings_cross(found):
+            return found
+        by /= 2
+    return whole
+
+
+def rings_cross(annotation: Annotation) -> bool:
+    """Tell whether rings of an outline lie partly on each other (inside is no crossing)."""
+    from shapely import Polygon
+
+    areas = [Polygon(ring) for ring in outlines(annotation)]
+    return any(
+        a.is_valid and b.is_valid and (a.overlaps(b) or a.equals(b))
+        for i, a in enumerate(areas)
+        for b in areas[:i]
+    )
 
 
 def to_shapely(annotation: Annotation) -> BaseGeometry:
