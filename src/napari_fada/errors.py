@@ -49,6 +49,10 @@ class ProjectError(FadaError):
     """A project file cannot be read or written."""
 
 
+class LockedError(ProjectError):
+    """An edit would change a structure that is locked."""
+
+
 class ExchangeError(FadaError):
     """A file in an exchange format cannot be read or written."""
 

@@ -11,6 +11,7 @@ from napari_fada.errors import ExchangeError, FadaError
 from napari_fada.exchange.conversations import read_lines
 from napari_fada.exchange.fada import FILE
 from napari_fada.records.project import KEEP, Project
+from napari_fada.records.rows import Act
 from napari_fada.scans import Identity, open_scan
 
 
@@ -72,10 +73,11 @@ def import_records(project: Project, path: Path) -> ImportSummary:
             scan = replace(scan, identity=Identity(patient=found.subject))
         project.add_scan(scan)
         new = [a for a in found.annotations if project.record(a.uid) is None]
-        project.edit(scan.sha256, 0, add=new, label=f"Imported from {path.name}")
-        project.set_report(scan.sha256, 0, fields=found.fields, view=found.view or KEEP)
         asked = {f"asked/{task}": json.dumps(lists) for task, lists in found.asked.items()}
-        project.set_state(scan.sha256, 0, asked, label="Imported")
+        label = f"Imported from {path.name}"
+        project.act(scan.sha256, Act(0, new, states=asked, label=label, by_person=False))
+        view = found.view or KEEP
+        project.set_report(scan.sha256, 0, fields=found.fields, view=view, by_person=False)
         counts["images"] += 1
         counts["records"] += len(new)
         counts["known"] += len(found.annotations) - len(new)

@@ -11,8 +11,9 @@ from napari_fada.pipeline.events import (
     ReadingFinished,
 )
 from napari_fada.pipeline.mapping import manual_mapping, map_classes
-from napari_fada.pipeline.phases import downstream, read_frame, stream_frame
+from napari_fada.pipeline.phases import read_frame, stream_frame
 from napari_fada.pipeline.prompts import PromptSet
+from napari_fada.records.reading import downstream
 
 __all__ = [
     "Answer",

@@ -43,16 +43,6 @@ _TOGETHER: tuple[tuple[Phase, ...], ...] = (
 _MADE: dict[Phase, tuple[Kind, ...]] = {"detect": ("box", "keypoints"), "segment": ("polygon",)}
 
 
-def downstream(phase: Phase) -> tuple[Phase, ...]:
-    """Return the phases whose results a change of this one's makes out of date."""
-    after: dict[Phase, tuple[Phase, ...]] = {
-        "interpret": ("map", "detect", "segment"),
-        "classify": ("map", "detect", "segment"),
-        "map": ("detect", "segment"),
-    }
-    return after.get(phase, ())
-
-
 def read_frame(
     engine: Engine,
     scan: Scan,

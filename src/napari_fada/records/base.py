@@ -150,7 +150,9 @@ class ProjectFile:
         """Find what other windows changed since the last look, and emit ``changed`` for it."""
         with self._store.read() as c:
             rows = c.execute(
-                "SELECT DISTINCT sha256, frame FROM edits WHERE id > ?", (self._seen,)
+                "SELECT sha256, frame FROM edits WHERE id > ?1 UNION SELECT e.sha256, ?2 FROM "
+                "edits e JOIN changes c ON c.edit = e.id WHERE e.id > ?1 AND c.name GLOB ?3",
+                (self._seen, history.WHOLE, f"{history.SCAN}*"),
             ).fetchall()
             self._seen = _last_edit(c)
         for sha256, frame in rows:
@@ -181,6 +183,8 @@ class ProjectFile:
             if entry.id == self._seen + 1:
                 self._seen = entry.id  # ours; anything between is another window's, for poll()
             self.changed.emit(entry.sha256, entry.frame)
+            if any(change.name.startswith(history.SCAN) for change in entry.changes):
+                self.changed.emit(entry.sha256, history.WHOLE)
         return entry
 
 

@@ -1,55 +1,40 @@
 """The rules of editing: what a person's act on records becomes in the project.
 
 Model output is never changed. A correction is a new record that points to what it corrects;
-taking a proposal away writes a rejection; accepting one writes an accepted copy.
+taking a proposal away writes a rejection; accepting one writes an accepted copy. What is locked
+is not changed at all. The first edit of a person brings the frame and its scan into review.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from napari_fada.errors import ProjectError
+from napari_fada.errors import LockedError, ProjectError
 from napari_fada.records import history, tables
 from napari_fada.records.annotation import Annotation, new_uid, now
-from napari_fada.records.rows import Edit
+from napari_fada.records.rows import Act, Edit
 
-RECORD = "record/"
+RECORD, LOCK, REASON = "record/", "lock/", "reason/"
+SCAN_REVIEW = history.SCAN + history.REVIEW
+FINISHED = ("accepted", "corrected", "rejected", "skipped")
 _PRESENT = "1"
 
 
-def edit(
-    connection: sqlite3.Connection,
-    sha256: str,
-    frame: int,
-    *,
-    add: Iterable[Annotation],
-    replacements: Mapping[str, Annotation],
-    remove: Iterable[str],
-    label: str,
-    rater: str,
-) -> Edit:
-    """Carry out one edit of a frame's records. See ``Project.edit``."""
+def edit(connection: sqlite3.Connection, sha256: str, act: Act, *, rater: str) -> Edit:
+    """Carry out one act on a frame. See ``Project.edit``."""
     tables.require_scan(connection, sha256)
+    frame = act.frame
     live = {a.uid: a for _, a in tables.live_records(connection, sha256, frame)}
-    remove = list(dict.fromkeys(remove))
-    lost = [uid for uid in (*replacements, *remove) if uid not in live]
-    if lost:
-        raise ProjectError(
-            f"{len(lost)} of the structures to be changed are no longer there; another window "
-            "may have changed them.",
-            kept="What is in the project stands; this edit was not made.",
-            todo="Look at the present state, then do it again.",
-        )
-    both = set(replacements) & set(remove)
-    if both:
-        raise ValueError(f"asked to replace and to remove {sorted(both)}")
+    current = history.cells(connection, sha256, frame)
+    remove = list(dict.fromkeys(act.remove))
+    _refuse(act, remove, live, locked_uids(current))
 
     wanted: dict[str, str | None] = {}
     new: dict[str, Annotation] = {}
     rejected: dict[str, Annotation] = {}
-    for uid, wish in replacements.items():
+    for uid, wish in act.replace.items():
         found = _replacement(connection, live[uid], wish, rater)
         if found is not None:
             (rejected if found.status == "rejected" else new)[uid] = found
@@ -60,47 +45,118 @@ def edit(
         wanted[RECORD + uid] = None
         if _root(connection, old).source != "expert":
             rejected[uid] = _judged(old, old, "rejected", rater)
+    states = dict(act.states)
     for uid, record in {**new, **rejected}.items():
         tables.put_record(connection, sha256, frame, record, place_of=uid)
         wanted |= {RECORD + uid: None, RECORD + record.uid: _PRESENT}
+        wanted |= _carried(current, states, uid, record.uid)
 
     added = []
-    for wish in add:
+    for wish in act.add:
         record = _addition(connection, wish, rater)
         tables.put_record(connection, sha256, frame, record)
         wanted[RECORD + record.uid] = _PRESENT
         added.append(record)
-    entry = history.do(connection, sha256, frame, wanted, label=label, rater=rater)
+    if act.by_person and wanted:
+        wanted |= reviewing(frame)
+    elif act.by_person and (states or act.scan_states):  # a comment, a score, a lock
+        seen = history.cells_seen(connection, sha256, frame)
+        wanted |= {n: value for n, value in reviewing(frame).items() if n not in seen}
+    begin = "" if frame == history.WHOLE else history.SCAN
+    wanted |= states | {begin + name: value for name, value in act.scan_states.items()}
+    entry = history.do(connection, sha256, frame, wanted, label=act.label, rater=rater)
     return Edit(entry, tuple(added), new, rejected)
 
 
-def show_proposals(
+def locked_uids(cells: Iterable[str]) -> set[str]:
+    """Return the records that are locked, from the names of a frame's cells."""
+    return {name.removeprefix(LOCK) for name in cells if name.startswith(LOCK)}
+
+
+def reviewing(frame: int) -> dict[str, str | None]:
+    """Return the cells that a person's edit of a frame sets: frame and scan are in review."""
+    names = [history.REVIEW] if frame == history.WHOLE else [history.REVIEW, SCAN_REVIEW]
+    return dict.fromkeys(names, history.IN_REVIEW)
+
+
+def shown_proposals(
     connection: sqlite3.Connection,
     sha256: str,
     frame: int,
-    reading_id: str,
+    coming: Iterable[Annotation],
     *,
     drop_untouched: bool,
     drop_expert: bool = False,
-    label: str,
-    rater: str,
-) -> history.Entry | None:
-    """Make a reading the one that is shown. See ``Project.replace_proposals``."""
-    reading = tables.get_reading(connection, reading_id)
-    if (reading.scan.sha256, reading.scan.frame) != (sha256, frame):
-        raise ValueError(f"reading {reading_id} is not of this frame")
+) -> dict[str, str | None]:
+    """Return the cells that show a reading's annotations. See ``Project.replace_proposals``."""
     live = [a for _, a in tables.live_records(connection, sha256, frame)]
-    current = history.cells(connection, sha256, frame)
-    wanted: dict[str, str | None] = {"reading": reading_id}
+    current = history.cells_seen(connection, sha256, frame)
+    locked = locked_uids(current)
+    wanted: dict[str, str | None] = {}
     if drop_expert:
-        wanted |= {n: None for n in current if n == "view" or n.startswith(("field/", RECORD))}
-        live = []
+        dropped = {RECORD + a.uid for a in live if a.uid not in locked}
+        dropped |= {n for n in current if n in ("view", "mapping") or n.startswith("field/")}
+        wanted |= dict.fromkeys(dropped)
+        live = [a for a in live if a.uid in locked]
     elif drop_untouched:
-        wanted |= {RECORD + a.uid: None for a in live if a.status == "proposed"}
+        untouched = (a.uid for a in live if a.status == "proposed" and a.uid not in locked)
+        wanted |= {RECORD + uid: None for uid in untouched}
     # What an expert has judged is not proposed a second time.
     judged = {old.uid for a in live for old in tables.ancestors(connection, a)}
-    wanted |= {RECORD + a.uid: _PRESENT for a in reading.annotations if a.uid not in judged}
-    return history.do(connection, sha256, frame, wanted, label=label, rater=rater)
+    shown = {RECORD + a.uid: _PRESENT for a in coming if a.uid not in judged}
+    if shown.keys() - current.keys():
+        # Something is open again on what was finished.
+        names = (history.REVIEW, SCAN_REVIEW)
+        wanted |= {n: history.IN_REVIEW for n in names if current.get(n) in FINISHED[:2]}
+    return wanted | shown
+
+
+def _refuse(
+    act: Act, remove: Collection[str], live: dict[str, Annotation], locked: set[str]
+) -> None:
+    """Raise if an act is about what is not there, what is locked, or the same thing twice."""
+    lost = [uid for uid in (*act.replace, *remove) if uid not in live]
+    if lost:
+        raise ProjectError(
+            f"{len(lost)} of the structures to be changed are no longer there; another window "
+            "may have changed them.",
+            kept="What is in the project stands; this edit was not made.",
+            todo="Look at the present state, then do it again.",
+        )
+    both = set(act.replace) & set(remove)
+    if both:
+        raise ValueError(f"asked to replace and to remove {sorted(both)}")
+    kept = [
+        live[uid].category
+        for uid in (*act.replace, *remove)
+        if uid in locked and not (uid in act.replace and _only_accepts(live[uid], act.replace[uid]))
+    ]
+    if kept:
+        names = ", ".join(dict.fromkeys(kept))
+        raise LockedError(
+            f"{names} {'is' if len(kept) == 1 else 'are'} locked.",
+            kept="Nothing was changed.",
+            todo="Unlock it first, then do it again.",
+        )
+
+
+def _only_accepts(old: Annotation, wish: Annotation) -> bool:
+    return _content(wish) == _content(old) and wish.status in ("accepted", old.status)
+
+
+def _carried(
+    current: dict[str, str], states: dict[str, str | None], old: str, new: str
+) -> dict[str, str | None]:
+    """Let the cells about a record follow it to its new uid; takes those that are asked for."""
+    wanted: dict[str, str | None] = {}
+    for first in (LOCK, REASON):
+        if first + old in current:
+            wanted[first + old] = None
+            if first == LOCK:  # a reason belongs to one rejection
+                wanted[first + new] = current[first + old]
+        if first + old in states:
+            wanted[first + new] = states.pop(first + old)
+    return wanted
 
 
 def _replacement(

@@ -4,6 +4,10 @@ The state of a frame is a set of named cells (``record/<uid>``, ``field/<key>``,
 ``review``, …). An edit is a list of changes to cells, each with the value before and after.
 An undo is itself an edit, with the changes turned round, so nothing is ever erased and any
 earlier state can be had again.
+
+What is said about a scan as a whole lies in cells of the frame ``WHOLE``. An edit of one of its
+frames may change them too: their names then begin with ``scan/``. So a person's act is one step
+on the frame that is shown, whatever it says about the scan.
 """
 
 from __future__ import annotations
@@ -14,6 +18,12 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from napari_fada.records.annotation import now
+
+#: Stands for the scan as a whole where a frame is asked for (comments, review state, scores).
+WHOLE = -1
+#: Begins the names of cells of the whole scan in an edit of one of its frames.
+SCAN = "scan/"
+REVIEW, IN_REVIEW = "review", "in_review"
 
 Action = Literal["do", "undo", "redo"]
 Cells = dict[str, str]
@@ -60,6 +70,22 @@ def cells(connection: sqlite3.Connection, sha256: str, frame: int) -> Cells:
     return dict(rows.fetchall())
 
 
+def cells_seen(connection: sqlite3.Connection, sha256: str, frame: int) -> Cells:
+    """Return the state of a frame, and that of its scan under names that begin with ``scan/``."""
+    here = cells(connection, sha256, frame)
+    if frame == WHOLE:
+        return here
+    whole = cells(connection, sha256, WHOLE)
+    return here | {SCAN + name: value for name, value in whole.items()}
+
+
+def place_of(frame: int, name: str) -> tuple[int, str]:
+    """Return the frame and the name under which an edit of a frame keeps a cell."""
+    if name.startswith(SCAN):
+        return WHOLE, name.removeprefix(SCAN)
+    return frame, name
+
+
 def do(
     connection: sqlite3.Connection,
     sha256: str,
@@ -70,7 +96,7 @@ def do(
     rater: str,
 ) -> Entry | None:
     """Bring cells to wanted values as one edit; None if they all have them already."""
-    current = cells(connection, sha256, frame)
+    current = cells_seen(connection, sha256, frame)
     changes = tuple(
         Change(name, current.get(name), after)
         for name, after in sorted(wanted.items())
@@ -158,7 +184,8 @@ def replay(connection: sqlite3.Connection) -> dict[tuple[str, int], Cells]:
         "SELECT e.sha256, e.frame, c.name, c.after FROM edits e JOIN changes c ON c.edit = e.id "
         "ORDER BY e.id"
     )
-    for sha256, frame, name, after in rows:
+    for sha256, of_frame, of_name, after in rows:
+        frame, name = place_of(of_frame, of_name)
         frame_cells = state.setdefault((sha256, frame), {})
         if after is None:
             frame_cells.pop(name, None)
@@ -174,7 +201,41 @@ def _turn(connection: sqlite3.Connection, kind: Action, target: int, rater: str)
     changes = _changes(connection, target)
     if kind == "undo":
         changes = tuple(Change(c.name, c.after, c.before) for c in changes)
+    changes = _settled(connection, sha256, frame, changes)
     return _append(connection, sha256, frame, kind, target, label, rater, changes)
+
+
+def _settled(
+    connection: sqlite3.Connection, sha256: str, frame: int, changes: tuple[Change, ...]
+) -> tuple[Change, ...]:
+    """Return what an undo or redo changes, as far as it is also about the scan.
+
+    The cells of the frame are turned in their order. What was said about the scan stays if an
+    edit of another frame has changed it since. The scan is in review as long as one of its
+    frames is, and not finished if a frame no longer is.
+    """
+    if frame == WHOLE:
+        return changes
+    now_ = {SCAN + name: value for name, value in cells(connection, sha256, WHOLE).items()}
+    turned = {
+        c.name: c for c in changes if not c.name.startswith(SCAN) or now_.get(c.name) == c.before
+    }
+    if REVIEW in turned:
+        others = connection.execute(
+            "SELECT 1 FROM cells WHERE sha256 = ? AND name = ? AND frame >= 0 AND frame <> ?",
+            (sha256, REVIEW, frame),
+        ).fetchone()
+        here, name = turned[REVIEW].after, SCAN + REVIEW
+        stands = now_.get(name)
+        found = turned[name].after if name in turned else stands
+        if here is None and others is None and found == IN_REVIEW:
+            found = None
+        elif (found is None and (here or others)) or (
+            here in (None, IN_REVIEW) and found in ("accepted", "corrected")
+        ):
+            found = IN_REVIEW
+        turned[name] = Change(name, stands, found)
+    return tuple(c for c in turned.values() if c.before != c.after)
 
 
 def _append(
@@ -196,14 +257,15 @@ def _append(
     edit = int(cursor.lastrowid or 0)
     for name, before, after in changes:
         connection.execute("INSERT INTO changes VALUES (?, ?, ?, ?)", (edit, name, before, after))
+        at_frame, cell = place_of(frame, name)
         if after is None:
             connection.execute(
                 "DELETE FROM cells WHERE sha256 = ? AND frame = ? AND name = ?",
-                (sha256, frame, name),
+                (sha256, at_frame, cell),
             )
         else:
             connection.execute(
-                "INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?)", (sha256, frame, name, after)
+                "INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?)", (sha256, at_frame, cell, after)
             )
     return Entry(edit, sha256, frame, kind, target, label, rater, at, changes)
 

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from enum import Enum
+from collections.abc import Collection, Iterable, Mapping
 from typing import Literal
 
-from napari_fada.records import deriving, edits, history, tables
+from napari_fada.records import deriving, edits, history, standing, tables
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.base import ProjectFile, default_path
 from napari_fada.records.deriving import Derived
 from napari_fada.records.history import Entry
-from napari_fada.records.reading import INTERPRETATION_KEYS, Reading
-from napari_fada.records.rows import WHOLE, Edit, Report
+from napari_fada.records.reading import PHASES, Phase, Reading
+from napari_fada.records.reading import Mapping as ClassMapping
+from napari_fada.records.rows import WHOLE, Act, Edit, Report
+from napari_fada.records.standing import KEEP, Keep
 
 __all__ = ["KEEP", "STATE_NAMES", "WHOLE", "Project", "default_path"]
 
 Show = Literal["first", "replace", "add", "no"]
 
 #: First parts of the names of cells that :meth:`Project.set_state` may write.
-STATE_NAMES = ("review", "comment", "score", "lock", "reason", "asked")
-
-
-class _Keep(Enum):
-    KEEP = 0
-
-
-KEEP = _Keep.KEEP
+STATE_NAMES = ("review", "comment", "score", "lock", "reason", "asked", "stale")
 
 
 class Project(ProjectFile):
@@ -38,7 +32,9 @@ class Project(ProjectFile):
     is emitted in the thread that made the change, after it is on the disk.
     """
 
-    def save_reading(self, reading: Reading, *, show: Show = "first") -> str:
+    def save_reading(
+        self, reading: Reading, *, show: Show = "first", ran: Collection[Phase] = PHASES
+    ) -> str:
         """Keep a reading for ever and return its id.
 
         Parameters
@@ -49,6 +45,8 @@ class Project(ProjectFile):
             What becomes of its proposals, in the same transaction: ``first`` shows them if the
             frame shows no reading yet; ``replace`` and ``add`` are :meth:`replace_proposals`
             and :meth:`add_proposals`; ``no`` only keeps the reading.
+        ran : collection of str
+            The phases that were run for it; the others were taken over from an earlier reading.
         """
         ref = reading.scan
         entry = None
@@ -56,9 +54,10 @@ class Project(ProjectFile):
             identifier, _ = tables.put_reading(c, reading)
             shown = "reading" in history.cells(c, ref.sha256, ref.frame)
             if show in ("replace", "add") or (show == "first" and not shown):
-                entry = edits.show_proposals(
+                entry = standing.show_reading(
                     *(c, ref.sha256, ref.frame, identifier),
                     drop_untouched=show == "replace",
+                    ran=ran,
                     label=f"{reading.model.pack or 'model'} read the frame",
                     rater=self.rater,
                 )
@@ -71,7 +70,7 @@ class Project(ProjectFile):
         """Show a reading in place of the proposals that no one has touched.
 
         What an expert drew, accepted, corrected or rejected stays, and is not proposed again.
-        With ``keep_expert=False`` that goes too (one undo brings it back).
+        With ``keep_expert=False`` that goes too (one undo brings it back), but for what is locked.
         """
         return self._show(sha256, frame, reading_id, True, not keep_expert, "Proposals replaced")
 
@@ -83,7 +82,7 @@ class Project(ProjectFile):
         self, sha256: str, frame: int, reading_id: str, drop: bool, expert: bool, label: str
     ) -> Entry | None:
         with self._store.write() as c:
-            entry = edits.show_proposals(
+            entry = standing.show_reading(
                 *(c, sha256, frame, reading_id),
                 drop_untouched=drop,
                 drop_expert=expert,
@@ -155,17 +154,28 @@ class Project(ProjectFile):
         ------
         ProjectError
             If a uid does not stand now (another window changed it), or nothing can be written.
+        LockedError
+            If a structure is locked and more would be done to it than accepting it.
         """
+        act = Act(frame, tuple(add), replace or {}, tuple(remove), label=label)
+        return self.act(sha256, act)[0]
+
+    def act(self, sha256: str, *acts: Act) -> list[Edit]:
+        """Carry out acts on frames of one scan: one transaction, one step of undo on each.
+
+        Raises
+        ------
+        ProjectError, LockedError
+            As :meth:`edit` does; then none of the acts is done.
+        ValueError
+            If the name of a state does not begin with one of ``STATE_NAMES``.
+        """
+        for act in acts:
+            _check_names((*act.states, *act.scan_states))
         with self._store.write() as c:
-            done = edits.edit(
-                *(c, sha256, frame),
-                add=add,
-                replacements=replace or {},
-                remove=remove,
-                label=label,
-                rater=self.rater,
-            )
-        self._tell(done.entry)
+            done = [edits.edit(c, sha256, act, rater=self.rater) for act in acts]
+        for one in done:
+            self._tell(one.entry)
         return done
 
     def derive(
@@ -189,19 +199,14 @@ class Project(ProjectFile):
     # Report, view and review
 
     def report(self, sha256: str, frame: int) -> Report:
-        """Return the report and view of a frame, the model's part and the expert's."""
+        """Return report, view and classes of a frame, the model's part and the expert's."""
         with self._store.read() as c:
-            cells = history.cells(c, sha256, frame)
-            reading = tables.get_reading(c, cells["reading"]) if "reading" in cells else None
-        return Report(
-            model_fields=dict(reading.interpretation) if reading else {},
-            model_view=reading.view if reading else None,
-            expert_fields={
-                key: cells[f"field/{key}"] for key in INTERPRETATION_KEYS if f"field/{key}" in cells
-            },
-            expert_view=cells.get("view"),
-            reading=cells.get("reading"),
-        )
+            return standing.report(c, history.cells(c, sha256, frame))
+
+    def shown_reading(self, sha256: str, frame: int) -> Reading | None:
+        """Return the reading that a frame shows, as the model gave it."""
+        with self._store.read() as c:
+            return standing.reading(c, history.cells(c, sha256, frame))
 
     def set_report(
         self,
@@ -209,28 +214,32 @@ class Project(ProjectFile):
         frame: int,
         *,
         fields: Mapping[str, str | None] | None = None,
-        view: str | _Keep | None = KEEP,
+        view: str | Keep | None = KEEP,
+        mapping: ClassMapping | Keep | None = KEEP,
         label: str = "",
+        by_person: bool = True,
     ) -> Entry | None:
-        """Set fields of the report, or the view, as the expert's word.
+        """Set fields of the report, the view or the classes as the expert's word.
 
-        None, or the model's own text, takes the expert's word back. Fields that are not named
-        stay as they are.
+        None, or the model's own, takes the expert's word back. Fields that are not named stay
+        as they are. Phases that were made from what changes are marked as out of date; an
+        import (not ``by_person``) brings nothing into review.
 
         Raises
         ------
         KeyError
             If a field is none of the eight.
         """
-        model = self.report(sha256, frame)
-        wanted: dict[str, str | None] = {}
-        for key, text in (fields or {}).items():
-            if key not in INTERPRETATION_KEYS:
-                raise KeyError(key)
-            wanted[f"field/{key}"] = None if text == model.model_fields.get(key) else text
-        if not isinstance(view, _Keep):
-            wanted["view"] = None if view == model.model_view else view
-        return self._set(sha256, frame, wanted, label or "Report edited")
+        with self._store.write() as c:
+            tables.require_scan(c, sha256)
+            wanted = standing.said(
+                c, sha256, frame, fields=fields or {}, view=view, mapping=mapping
+            )
+            if wanted and by_person:
+                wanted |= edits.reviewing(frame)
+            label = label or "Report edited"
+            entry = history.do(c, sha256, frame, wanted, label=label, rater=self.rater)
+        return self._tell(entry)
 
     def state(self, sha256: str, frame: int) -> dict[str, str]:
         """Return review state, comments, scores and locks of a frame (or of ``WHOLE``)."""
@@ -248,18 +257,8 @@ class Project(ProjectFile):
         ValueError
             If a name does not begin with one of ``STATE_NAMES``.
         """
-        for name in values:
-            if name.partition("/")[0] not in STATE_NAMES:
-                raise ValueError(f"no state is called {name!r}")
-        return self._set(sha256, frame, values, label or "Review")
-
-    def _set(
-        self, sha256: str, frame: int, wanted: Mapping[str, str | None], label: str
-    ) -> Entry | None:
-        with self._store.write() as c:
-            tables.require_scan(c, sha256)
-            entry = history.do(c, sha256, frame, wanted, label=label, rater=self.rater)
-        return self._tell(entry)
+        act = Act(frame, states=values, label=label or "Review", by_person=False)
+        return self.act(sha256, act)[0].entry
 
     # History
 
@@ -291,3 +290,9 @@ class Project(ProjectFile):
         """Return who did what when, oldest first, undo and redo included."""
         with self._store.read() as c:
             return history.entries(c, sha256, frame)
+
+
+def _check_names(names: Iterable[str]) -> None:
+    for name in names:
+        if name.partition("/")[0] not in STATE_NAMES:
+            raise ValueError(f"no state is called {name!r}")

@@ -19,6 +19,12 @@ PhaseState = Literal["done", "empty", "failed", "skipped"]
 
 PHASES: tuple[Phase, ...] = get_args(Phase)
 
+_DOWNSTREAM: dict[Phase, tuple[Phase, ...]] = {
+    "interpret": ("map", "detect", "segment"),
+    "classify": ("map", "detect", "segment"),
+    "map": ("detect", "segment"),
+}
+
 INTERPRETATION_KEYS: tuple[str, ...] = (
     "anatomical_structures",
     "fetal_orientation",
@@ -29,6 +35,11 @@ INTERPRETATION_KEYS: tuple[str, ...] = (
     "normality_assessment",
     "clinical_recommendations",
 )
+
+
+def downstream(phase: Phase) -> tuple[Phase, ...]:
+    """Return the phases whose results a change of this one's makes out of date."""
+    return _DOWNSTREAM.get(phase, ())
 
 
 @dataclass(frozen=True, slots=True)

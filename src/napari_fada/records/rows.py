@@ -1,17 +1,26 @@
-"""What a project gives back: scans, reports and the outcome of edits, as plain values."""
+"""What a project takes and gives back: acts, scans, reports and the outcome of edits."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from napari_fada.records.annotation import Annotation
-from napari_fada.records.history import Entry
+from napari_fada.records.history import WHOLE, Entry
+from napari_fada.records.reading import Mapping as ClassMapping
 
-#: Stands for the scan as a whole where a frame is asked for (comments, review state, scores).
-WHOLE = -1
+__all__ = [
+    "WHOLE",
+    "Act",
+    "Edit",
+    "IdentityLike",
+    "Report",
+    "ScanLike",
+    "ScanRow",
+    "SpacingLike",
+]
 
 
 class SpacingLike(Protocol):
@@ -80,10 +89,10 @@ class ScanRow:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The eight fields and the view of a frame: what counts, and who said it.
+    """The eight fields, the view and the classes of a frame: what counts, and who said it.
 
-    ``fields`` and ``view`` are what counts now: the expert's word where there is one, else the
-    model's. ``reading`` is the id of the reading that the model's part comes from.
+    ``fields``, ``view`` and ``mapping`` are what counts now: the expert's word where there is
+    one, else the model's. ``reading`` is the id of the reading that the model's part comes from.
     """
 
     model_fields: Mapping[str, str] = field(default_factory=dict)
@@ -91,6 +100,8 @@ class Report:
     expert_fields: Mapping[str, str] = field(default_factory=dict)
     expert_view: str | None = None
     reading: str | None = None
+    model_mapping: ClassMapping | None = None
+    expert_mapping: ClassMapping | None = None
 
     @property
     def fields(self) -> dict[str, str]:
@@ -101,6 +112,35 @@ class Report:
     def view(self) -> str | None:
         """The view that counts now."""
         return self.model_view if self.expert_view is None else self.expert_view
+
+    @property
+    def mapping(self) -> ClassMapping | None:
+        """The classes to detect and to segment that count now."""
+        return self.expert_mapping or self.model_mapping
+
+    @property
+    def has_expert_words(self) -> bool:
+        """Whether the expert has said anything here."""
+        return bool(self.expert_fields) or self.expert_view is not None or bool(self.expert_mapping)
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What is done to one frame: one step of undo. See ``Project.edit`` for the first three.
+
+    ``states`` are further cells of the frame; ``lock/<uid>`` and ``reason/<uid>`` follow the
+    record that takes the place of ``uid``. ``scan_states`` are cells of the scan as a whole.
+    ``by_person`` is False for what a program does (an import): it brings nothing into review.
+    """
+
+    frame: int
+    add: Sequence[Annotation] = ()
+    replace: Mapping[str, Annotation] = field(default_factory=dict)
+    remove: Sequence[str] = ()
+    states: Mapping[str, str | None] = field(default_factory=dict)
+    scan_states: Mapping[str, str | None] = field(default_factory=dict)
+    label: str = ""
+    by_person: bool = True
 
 
 @dataclass(frozen=True, slots=True)

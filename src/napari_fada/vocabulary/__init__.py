@@ -7,10 +7,11 @@ it may have from here, never from sorting what happens to be present.
 from napari_fada.vocabulary.loader import (
     Category,
     Group,
+    Reason,
     View,
     Vocabulary,
     VocabularyError,
     vocabulary,
 )
 
-__all__ = ["Category", "Group", "View", "Vocabulary", "VocabularyError", "vocabulary"]
+__all__ = ["Category", "Group", "Reason", "View", "Vocabulary", "VocabularyError", "vocabulary"]

@@ -80,16 +80,25 @@ class Group:
     keypoints: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a structure was rejected: ``name`` is kept in projects, ``long_name`` is for people."""
+
+    name: str
+    long_name: str
+
+
 _Named = TypeVar("_Named", Category, View)
 
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """All classes, views and groups, with ways to look them up."""
+    """All classes, views, groups and reasons of rejection, with ways to look them up."""
 
     categories: tuple[Category, ...]
     views: tuple[View, ...]
     groups: Mapping[str, Group]
+    reasons: tuple[Reason, ...] = ()
     by_name: Mapping[str, Category] = field(init=False, repr=False)
     by_id: Mapping[int, Category] = field(init=False, repr=False)
     _folded: Mapping[str, Category] = field(init=False, repr=False)
@@ -115,6 +124,10 @@ class Vocabulary:
         """Find the view label that a text names, by the same rule as :meth:`resolve`."""
         exact = next((v for v in self.views if v.name == text), None)
         return exact or self._folded_views.get(_fold(text))
+
+    def reason_text(self, reason: str) -> str:
+        """Return a reason of rejection for people; a free text is its own."""
+        return next((r.long_name for r in self.reasons if r.name == reason), reason)
 
     def groups_of(self, name: str) -> tuple[Group, ...]:
         """Return the groups that a class may be asked for with (none if it is unknown)."""
@@ -164,7 +177,8 @@ def read_vocabulary(data: Mapping[str, Any]) -> Vocabulary:
         )
         for name, entry in data["groups"].items()
     }
-    found = Vocabulary(categories, views, groups)
+    reasons = tuple(Reason(**entry) for entry in data.get("reasons", ()))
+    found = Vocabulary(categories, views, groups, reasons)
     _check(found)
     return found
 
@@ -177,6 +191,7 @@ def _check(v: Vocabulary) -> None:
         ("key", [c.key for c in v.categories if c.key]),
         ("view id", [w.id for w in v.views]),
         ("view name", [w.name for w in v.views]),
+        ("reason", [r.name for r in v.reasons]),
     )
     for what, values in named:
         twice = {x for x in values if values.count(x) > 1}

@@ -13,7 +13,7 @@ from psygnal import Signal
 
 from napari_fada.errors import FadaError
 from napari_fada.records.annotation import Annotation
-from napari_fada.records.project import Project
+from napari_fada.records.project import WHOLE, Project
 from napari_fada.scans import Scan
 from napari_fada.workstation import scan_layers
 from napari_fada.workstation.desk import Desk, Level
@@ -35,6 +35,7 @@ class ScanSession:
     scan_changed: ClassVar[Signal] = Signal()
     frame_changed: ClassVar[Signal] = Signal(int)
     records_changed: ClassVar[Signal] = Signal()
+    review_changed: ClassVar[Signal] = Signal()
     class_changed: ClassVar[Signal] = Signal(str)
     project_changed: ClassVar[Signal] = Signal()
     message: ClassVar[Signal] = Signal(str, str)
@@ -123,11 +124,15 @@ class ScanSession:
         if self._project is not None:
             self._project.rater = name
 
-    def _on_project_changed(self, sha256: str, _frame: int) -> None:
+    def _on_project_changed(self, sha256: str, frame: int) -> None:
         # A worker thread saves readings; the runner then asks for a refresh in this thread.
         here = threading.current_thread() is threading.main_thread()
         mine = self.scan is not None and sha256 == self.scan.sha256
-        if mine and here and not self._committing:
+        if not mine or not here:
+            return
+        if frame == WHOLE:
+            self.review_changed.emit()
+        elif not self._committing:
             self.refresh()
 
     # Scan

@@ -1,0 +1,253 @@
+"""The rules of review: what an expert's judgement of structures and scans becomes.
+
+Functions over a project, each one transaction and one step of undo on the frame that is shown
+(and on every other frame whose proposals it accepts). What they write are records, and cells of
+the frame and of the scan: ``review``, ``lock/<uid>``, ``reason/<uid>``, ``comment``, ``score/…``.
+
+A scan that nobody has touched is ``new`` or ``proposed``; the first edit of a person brings it
+``in_review``; finishing it makes it ``accepted``, or ``corrected`` if anything in it is not as
+the model said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, get_args
+
+from napari_fada.records.annotation import Annotation, Status
+from napari_fada.records.edits import FINISHED, LOCK, REASON, locked_uids
+from napari_fada.records.project import Project
+from napari_fada.records.rows import WHOLE, Act, Edit
+
+ReviewState = Literal[
+    "new", "proposed", "in_review", "accepted", "corrected", "rejected", "skipped"
+]
+STATES: tuple[ReviewState, ...] = get_args(ReviewState)
+ScoreOf = Literal["annotation", "interpretation"]
+SCORES: Mapping[int, str] = {1: "good as it is", 2: "usable after changes", 3: "not usable"}
+
+
+@dataclass(frozen=True, slots=True)
+class ScanReview:
+    """How far the review of a scan is, and what was said about the scan as a whole."""
+
+    state: ReviewState = "new"
+    comment: str = ""
+    reason: str = ""
+    scores: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.state in FINISHED
+
+
+@dataclass(frozen=True, slots=True)
+class FrameReview:
+    """All structures of a frame, rejected ones too, with what was said about them."""
+
+    records: tuple[Annotation, ...] = ()
+    locked: frozenset[str] = frozenset()
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    state: str = ""
+
+
+# Looking
+
+
+def scan_review(project: Project, sha256: str) -> ScanReview:
+    """Return the state of review of a scan, its comment and its scores."""
+    cells = project.state(sha256, WHOLE)
+    scores = {
+        name.removeprefix("score/"): int(value)
+        for name, value in cells.items()
+        if name.startswith("score/")
+    }
+    state = cells.get("review", "")
+    if state not in STATES:
+        state = "proposed" if project.frames(sha256) else "new"
+    return ScanReview(
+        state,  # type: ignore[arg-type]
+        cells.get("comment", ""),
+        cells.get("reason", ""),
+        scores,
+    )
+
+
+def frame_review(project: Project, sha256: str, frame: int) -> FrameReview:
+    """Return the structures of a frame with their locks and reasons of rejection."""
+    cells = project.state(sha256, frame)
+    return FrameReview(
+        tuple(project.annotations(sha256, frame, include_rejected=True)),
+        frozenset(locked_uids(cells)),
+        {n.removeprefix(REASON): v for n, v in cells.items() if n.startswith(REASON)},
+        cells.get("review", ""),
+    )
+
+
+# Structures
+
+
+def accept(project: Project, sha256: str, frame: int, uids: Iterable[str]) -> Edit:
+    """Accept structures as they are. What the expert drew or corrected needs no accepting."""
+    chosen = _chosen(project, sha256, frame, uids)
+    wanted = [a for a in chosen if a.status in ("proposed", "rejected")]
+    label = f"accept {_named(wanted)}"
+    return _judge(project, sha256, frame, wanted, "accepted", label)
+
+
+def reject(
+    project: Project, sha256: str, frame: int, uids: Iterable[str], reason: str = ""
+) -> Edit:
+    """Reject structures, for a reason; on what is rejected already the reason is changed."""
+    chosen = _chosen(project, sha256, frame, uids)
+    why = {REASON + a.uid: reason.strip() or None for a in chosen}
+    label = f"reject {_named(chosen)}" + (f": {reason.strip()}" if reason.strip() else "")
+    return _judge(project, sha256, frame, chosen, "rejected", label, states=why)
+
+
+def bring_back(project: Project, sha256: str, frame: int, uids: Iterable[str]) -> Edit:
+    """Take rejections back: the structures are again what they were before."""
+    chosen = [a for a in _chosen(project, sha256, frame, uids) if a.status == "rejected"]
+    before = {a.uid: project.record(a.parent) if a.parent else None for a in chosen}
+    wishes = {}
+    for a in chosen:
+        was = before[a.uid]
+        status: Status = was.status if was and was.status != "rejected" else "proposed"
+        wishes[a.uid] = replace(a, status=status)
+    act = Act(frame, replace=wishes, label=f"bring back {_named(chosen)}")
+    return project.act(sha256, act)[0]
+
+
+def set_locked(
+    project: Project, sha256: str, frame: int, uids: Iterable[str], locked: bool
+) -> Edit:
+    """Lock structures, so that neither an edit, a tool nor a run changes them, or unlock them."""
+    chosen = _chosen(project, sha256, frame, uids)
+    act = Act(
+        frame,
+        states={LOCK + a.uid: "1" if locked else None for a in chosen},
+        label=f"{'lock' if locked else 'unlock'} {_named(chosen)}",
+    )
+    return project.act(sha256, act)[0]
+
+
+# Frames and scans
+
+
+def accept_rest(project: Project, sha256: str, frame: int) -> Edit:
+    """Accept all open proposals of a frame; the frame is then reviewed."""
+    return project.act(sha256, _finished(project, sha256, frame))[0]
+
+
+def finish(project: Project, sha256: str, frame: int) -> ReviewState:
+    """Accept all open proposals of all frames and finish the review of a scan.
+
+    Parameters
+    ----------
+    project : Project
+        Holds the scan.
+    sha256 : str
+        Of the scan.
+    frame : int
+        The frame that is shown: on it this is one step of undo.
+
+    Returns
+    -------
+    str
+        ``accepted``, or ``corrected`` if any record was corrected, drawn or rejected, or any
+        report field or the view was changed by the expert.
+    """
+    frames = [frame, *(f for f in project.frames(sha256) if f != frame)]
+    acts = [_finished(project, sha256, f) for f in frames]
+    corrected = any(act.states["review"] == "corrected" for act in acts)
+    state: ReviewState = "corrected" if corrected else "accepted"
+    acts = [replace(a, scan_states={"review": state}, label=f"finish: {state}") for a in acts]
+    project.act(sha256, *acts)
+    return state
+
+
+def reject_scan(project: Project, sha256: str, frame: int, reason: str = "") -> None:
+    """Say that a scan cannot be used; its structures stay as they are."""
+    cells = {"review": "rejected", "reason": reason.strip() or None}
+    label = "reject the scan" + (f": {reason.strip()}" if reason.strip() else "")
+    project.act(sha256, Act(frame, scan_states=cells, label=label))
+
+
+def skip_scan(project: Project, sha256: str, frame: int) -> None:
+    """Leave a scan for another time or another person."""
+    project.act(sha256, Act(frame, scan_states={"review": "skipped"}, label="skip the scan"))
+
+
+def reopen(project: Project, sha256: str, frame: int) -> None:
+    """Bring a finished scan back into review."""
+    cells = {"review": "in_review", "reason": None}
+    project.act(sha256, Act(frame, scan_states=cells, label="review the scan again"))
+
+
+def set_comment(project: Project, sha256: str, frame: int, text: str) -> None:
+    """Keep a comment on a scan; an empty one takes it away."""
+    cells = {"comment": text.strip() or None}
+    project.act(sha256, Act(frame, scan_states=cells, label="comment"))
+
+
+def set_score(project: Project, sha256: str, frame: int, of: ScoreOf, value: int | None) -> None:
+    """Keep a sonographer's score of the annotation or of the interpretation.
+
+    Raises
+    ------
+    ValueError
+        If it is none of 1 (best), 2, 3 (worst), or there is no such score.
+    """
+    if of not in get_args(ScoreOf) or value not in (None, *SCORES):
+        raise ValueError(f"{of} {value}: scores are 1, 2 or 3 for annotation or interpretation")
+    cells = {f"score/{of}": None if value is None else str(value)}
+    label = f"score of the {of}: {value or 'taken back'}"
+    project.act(sha256, Act(frame, scan_states=cells, label=label))
+
+
+# Parts
+
+
+def _chosen(project: Project, sha256: str, frame: int, uids: Iterable[str]) -> list[Annotation]:
+    """Return the records of a frame that have these uids; a uid that is gone stays out."""
+    wanted = set(uids)
+    found = project.annotations(sha256, frame, include_rejected=True)
+    return [a for a in found if a.uid in wanted]
+
+
+def _judge(
+    project: Project,
+    sha256: str,
+    frame: int,
+    chosen: Iterable[Annotation],
+    status: Status,
+    label: str,
+    states: Mapping[str, str | None] | None = None,
+) -> Edit:
+    wishes = {a.uid: replace(a, status=status) for a in chosen}
+    return project.act(sha256, Act(frame, replace=wishes, states=states or {}, label=label))[0]
+
+
+def _finished(project: Project, sha256: str, frame: int) -> Act:
+    """Return the act that accepts what is open on a frame and marks it as reviewed."""
+    records = project.annotations(sha256, frame, include_rejected=True)
+    still_open = [a for a in records if a.status == "proposed"]
+    report = project.report(sha256, frame)
+    changed = (
+        any(a.source == "expert" or a.status in ("corrected", "rejected") for a in records)
+        or bool(report.expert_fields)
+        or report.expert_view is not None
+    )
+    return Act(
+        frame,
+        replace={a.uid: replace(a, status="accepted") for a in still_open},
+        states={"review": "corrected" if changed else "accepted"},
+        label=f"accept the rest ({len(still_open)})",
+    )
+
+
+def _named(records: Iterable[Annotation]) -> str:
+    names = list(dict.fromkeys(a.category for a in records))
+    return ", ".join(names[:3]) + (" …" if len(names) > 3 else "") or "nothing"
