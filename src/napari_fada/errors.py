@@ -6,6 +6,9 @@ written for that user. Anything else that escapes is a defect of ours.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class FadaError(Exception):
     """An error with a message for the user.
@@ -59,3 +62,31 @@ class ExchangeError(FadaError):
 
 class ShapeError(FadaError):
     """A shape tool cannot do what was asked with this shape; nothing was changed."""
+
+
+@contextmanager
+def explained(name: str, what: str) -> Iterator[None]:
+    """Turn whatever a codec raises into a ScanError with advice."""
+    try:
+        yield
+    except ScanError:
+        raise
+    except FileNotFoundError as error:
+        raise ScanError(
+            f"{name} is not there.", todo="Check the path; was the file moved or renamed?"
+        ) from error
+    except PermissionError as error:
+        raise ScanError(
+            f"{name} may not be read by this user.",
+            todo="Change its permissions, or copy it to a folder of your own.",
+        ) from error
+    except MemoryError as error:
+        raise ScanError(
+            f"{what}: there is not enough memory.", todo="Close other programs and try again."
+        ) from error
+    except Exception as error:  # codecs raise anything; the user needs one kind of error
+        reason = str(error).split("\n")[0].strip() or type(error).__name__
+        raise ScanError(
+            f"{what}: {reason.rstrip('.')}.",
+            todo="The file seems damaged; export or copy it again.",
+        ) from error

@@ -17,6 +17,7 @@ import pytest
 from napari_fada.errors import ProjectError
 from napari_fada.records import schema
 from napari_fada.records.project import Project
+from napari_fada.records.worklist import Worklist
 from record_samples import box, make_reading, make_scan
 
 SCAN = make_scan()
@@ -326,11 +327,11 @@ def test_an_older_version_is_brought_up_and_kept_beside(path, monkeypatch):
     step = "ALTER TABLE scans ADD COLUMN machine TEXT NOT NULL DEFAULT '';"
     monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, step))
     with Project.open(path) as project:
-        assert schema.version(project._store.connection) == 2
+        assert schema.version(project._store.connection) == len(schema.MIGRATIONS)
         assert len(project.annotations(*KEY)) == 3
         assert project.check() == []
     monkeypatch.undo()
-    with Project.open(path.with_name("p.fada.v1")) as old:
+    with Project.open(path.with_name(f"p.fada.v{len(schema.MIGRATIONS)}")) as old:
         assert len(old.annotations(*KEY)) == 3
 
 
@@ -341,7 +342,7 @@ def test_a_failing_migration_changes_nothing(path, monkeypatch):
         Project.open(path)
     monkeypatch.undo()
     with Project.open(path) as project:
-        assert schema.version(project._store.connection) == 1
+        assert schema.version(project._store.connection) == len(schema.MIGRATIONS)
         assert project.check() == []
 
 
@@ -382,3 +383,41 @@ def test_a_mistyped_name_makes_no_project_where_none_is_wanted(tmp_path):
     with pytest.raises(ProjectError, match="no project at"):
         Project.open(tmp_path / "studdy.fada", create=False)
     assert list(tmp_path.iterdir()) == []
+
+
+def version_1(path, tmp_path, monkeypatch):
+    """Write the records of a project as version 1 of the file kept them."""
+    old = tmp_path / "old.fada"
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:1])
+        patch.setattr(schema.summary, "rebuild", lambda _connection: None)
+        patch.setattr(schema.listed, "fill_name_keys", lambda _connection: None)
+        Project.open(old).close()
+    with closing(sqlite3.connect(old)) as connection:
+        connection.execute("ATTACH ? AS present", (str(path),))
+        for table in ("scans", "readings", "records", "edits", "changes", "cells"):
+            connection.execute(f"INSERT INTO main.{table} SELECT * FROM present.{table}")
+        connection.commit()
+    return old
+
+
+def test_version_1_gets_a_worklist(path, tmp_path, monkeypatch):
+    with Project.open(path) as project:
+        expected = Worklist(project).items()
+    assert [(i.state, i.classes != ()) for i in expected] == [("proposed", True)]
+    with Project.open(version_1(path, tmp_path, monkeypatch)) as project:
+        assert Worklist(project).items() == expected
+        assert project.check() == []
+
+
+def test_a_read_only_version_1_shows_its_worklist(path, tmp_path, monkeypatch, plain_user):
+    folder, become = plain_user
+    old = Path(shutil.copy(version_1(path, tmp_path, monkeypatch), folder / "p.fada"))
+    before = old.read_bytes()
+    become()
+    folder.chmod(0o555)
+    with Project.open(old) as project:
+        assert not project.writable
+        assert len(Worklist(project).items()) == 1
+    assert old.read_bytes() == before
+    assert list(folder.iterdir()) == [old]

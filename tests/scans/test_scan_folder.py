@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from napari_fada.errors import ScanError
+from napari_fada.listing import natural_key
 from napari_fada.scans import Scan, ScanProblem, iter_scans, open_scan
-from napari_fada.scans.source import natural_key
 
 
 def save(path: Path, value: int, size: tuple[int, int] = (9, 7)) -> None:

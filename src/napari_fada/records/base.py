@@ -12,8 +12,9 @@ import platformdirs
 from psygnal import Signal
 
 from napari_fada.errors import ProjectError
-from napari_fada.records import history, tables
+from napari_fada.records import history, summary, tables
 from napari_fada.records.history import Entry
+from napari_fada.records.listed import Stamp
 from napari_fada.records.reading import Reading
 from napari_fada.records.rows import ScanLike, ScanRow
 from napari_fada.records.store import Store
@@ -115,8 +116,9 @@ class ProjectFile:
 
     def add_scan(self, scan: ScanLike) -> None:
         """Remember a scan. A known one (same sha256) gets its new name and place."""
+        stamp = Stamp.of(scan.path) if scan.path else None
         with self._store.write() as c:
-            tables.put_scan(c, scan, self._salt)
+            tables.put_scan(c, scan, self._salt, stamp=stamp)
 
     def scans(self) -> list[ScanRow]:
         """Return all scans in the order they were added."""
@@ -176,6 +178,11 @@ class ProjectFile:
                     problems.append(f"frame {key[1]} of {key[0][:12]}… differs from its history")
             bodies = "SELECT body FROM readings UNION ALL SELECT body FROM records"
             problems += [f"not JSON: {body[:40]}" for (body,) in c.execute(bodies) if _broken(body)]
+            if not problems:  # derived from the rest, so it says nothing more if that is wrong
+                problems += [
+                    f"the worklist's summary of {sha256[:12]}… differs from its records"
+                    for sha256 in summary.differing(c)
+                ]
         return problems
 
     def _tell(self, entry: Entry | None) -> Entry | None:

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from napari_fada.records import summary
 from napari_fada.records.annotation import now
 
 #: Stands for the scan as a whole where a frame is asked for (comments, review state, scores).
@@ -267,6 +268,8 @@ def _append(
             connection.execute(
                 "INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?)", (sha256, at_frame, cell, after)
             )
+    judged = not any(change.name == "reading" for change in changes)
+    summary.refresh(connection, sha256, frame, edit=edit, rater=rater if judged else "")
     return Entry(edit, sha256, frame, kind, target, label, rater, at, changes)
 
 

@@ -1,14 +1,17 @@
 """The tables of a project file, and the steps from each version of them to the next.
 
 A project is one SQLite file. What was said or done is only ever added: triggers refuse to
-change or delete readings, records, edits and changes. The one table that is rewritten is
-``cells``, the current state, which can be derived from ``changes`` at any time
-(:func:`napari_fada.records.history.replay`).
+change or delete readings, records, edits and changes. What is rewritten is ``cells``, the
+current state, which can be derived from ``changes`` at any time
+(:func:`napari_fada.records.history.replay`); ``frames`` and ``summaries``, which are derived
+from ``cells`` (:mod:`napari_fada.records.summary`); and ``listed``, the worklist's files.
 """
 
 from __future__ import annotations
 
 import sqlite3
+
+from napari_fada.records import listed, summary
 
 #: Stands in the header of every project file ("fada" in ASCII).
 APPLICATION_ID = 0x66616461
@@ -97,8 +100,55 @@ _GUARDS = "".join(
     for verb in ("UPDATE", "DELETE")
 )
 
+_VERSION_2 = """
+CREATE TABLE listed (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    path TEXT UNIQUE,                       -- absolute; NULL: no file is known
+    name TEXT NOT NULL,
+    name_key TEXT NOT NULL DEFAULT '',      -- sorts frame2 before frame10
+    size INTEGER,
+    mtime_ns INTEGER,
+    sha256 TEXT REFERENCES scans (sha256),  -- NULL: not opened yet
+    problem TEXT NOT NULL DEFAULT '',       -- why the file cannot be opened
+    added TEXT NOT NULL
+);
+CREATE INDEX listed_scans ON listed (sha256, id);
+INSERT OR IGNORE INTO listed (path, name, sha256, added)
+    SELECT path, name, sha256, added FROM scans ORDER BY added, rowid;
+INSERT INTO listed (name, sha256, added)
+    SELECT name, sha256, added FROM scans
+    WHERE sha256 NOT IN (SELECT sha256 FROM listed) ORDER BY added, rowid;
+
+CREATE TABLE frames (
+    sha256 TEXT NOT NULL REFERENCES scans (sha256),
+    frame INTEGER NOT NULL,
+    shown INTEGER NOT NULL,                 -- whether a reading or a record stands
+    open INTEGER NOT NULL,                  -- proposals that no one has judged
+    classes TEXT NOT NULL,                  -- of what stands; each line a name
+    score REAL,                             -- the lowest of the open proposals
+    worst REAL,                             -- the lowest of all that stands
+    view TEXT,
+    PRIMARY KEY (sha256, frame)
+) WITHOUT ROWID;
+
+CREATE TABLE summaries (
+    sha256 TEXT PRIMARY KEY REFERENCES scans (sha256),
+    state TEXT NOT NULL,
+    view TEXT,                              -- of the first frame that has one
+    views TEXT NOT NULL,
+    classes TEXT NOT NULL,
+    open INTEGER NOT NULL,
+    score REAL,
+    worst REAL,
+    rater TEXT NOT NULL,                    -- who worked on it last
+    raters TEXT NOT NULL,
+    comment TEXT NOT NULL,
+    changed INTEGER NOT NULL                -- the last edit
+) WITHOUT ROWID;
+"""
+
 #: Step i leads from version i to version i + 1; a new file takes all of them.
-MIGRATIONS: tuple[str, ...] = (_VERSION_1 + _GUARDS,)
+MIGRATIONS: tuple[str, ...] = (_VERSION_1 + _GUARDS, _VERSION_2)
 
 
 def version(connection: sqlite3.Connection) -> int:
@@ -107,14 +157,21 @@ def version(connection: sqlite3.Connection) -> int:
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring an open file to the present version, each step in a transaction of its own."""
+    """Bring an open file to the present version, each step in a transaction of its own.
+
+    With the last step, what is derived is derived again: its rules may be newer than the file.
+    """
     for step in range(version(connection), len(MIGRATIONS)):
         # executescript() does not roll back by itself, so the step says BEGIN and COMMIT.
         try:
             connection.executescript(
-                f"BEGIN IMMEDIATE;\n{MIGRATIONS[step]}\nPRAGMA user_version = {step + 1};\nCOMMIT;"
+                f"BEGIN IMMEDIATE;\n{MIGRATIONS[step]}\nPRAGMA user_version = {step + 1};"
             )
-        except sqlite3.Error:
+            if step + 1 == len(MIGRATIONS):
+                summary.rebuild(connection)
+                listed.fill_name_keys(connection)
+            connection.execute("COMMIT")
+        except BaseException:
             if connection.in_transaction:
                 connection.rollback()
             raise

@@ -176,7 +176,7 @@ class Store:
             connection.close()
             if _code(error) not in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
                 raise
-            return self._open_to_look(), False
+            return self._brought_up_to_look(), False
         found = schema.version(connection)
         if found < len(schema.MIGRATIONS):
             # The old file is kept whole beside the new one.
@@ -185,6 +185,23 @@ class Store:
                 connection.execute("VACUUM INTO ?", (str(old),))
             schema.migrate(connection)
         return connection, True
+
+    def _brought_up_to_look(self) -> sqlite3.Connection:
+        """Open for looking; an older file that cannot be written is brought up in a copy."""
+        connection = self._open_to_look()
+        if schema.version(connection) == len(schema.MIGRATIONS):
+            return connection
+        copy = self._copy_folder() / f"present-{self.path.name}"
+        connection.execute("VACUUM INTO ?", (str(copy),))
+        connection.close()
+        connection = self._open(f"{copy.as_uri()}?mode=rw")
+        schema.migrate(connection)
+        return connection
+
+    def _copy_folder(self) -> Path:
+        if self._copy is None:
+            self._copy = tempfile.TemporaryDirectory(prefix="napari-fada-")
+        return Path(self._copy.name)
 
     def _open_to_look(self) -> sqlite3.Connection:
         uri = self.path.absolute().as_uri()
@@ -202,9 +219,7 @@ class Store:
         if not log.exists() or log.stat().st_size == 0:
             return self._open(f"{uri}?mode=ro&immutable=1")
         # Edits wait in the log of a window that was killed: read them from a copy.
-        if self._copy is None:
-            self._copy = tempfile.TemporaryDirectory(prefix="napari-fada-")
-        copy = Path(self._copy.name) / self.path.name
+        copy = self._copy_folder() / self.path.name
         for source in (self.path, log):
             shutil.copyfile(source, copy.with_name(source.name))
         return self._open(f"{copy.as_uri()}?mode=rw")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_fada.errors import ProjectError
+from napari_fada.records import listed
 from napari_fada.records.annotation import Annotation, new_uid, now
 from napari_fada.records.reading import Reading
 from napari_fada.records.rows import ScanLike, ScanRow
@@ -20,8 +21,15 @@ _SCAN_COLUMNS = (
 )
 
 
-def put_scan(connection: sqlite3.Connection, scan: ScanLike, salt: bytes) -> None:
-    """Remember a scan; one that is known gets its new name, place and spacing."""
+def put_scan(
+    connection: sqlite3.Connection,
+    scan: ScanLike,
+    salt: bytes,
+    *,
+    stamp: listed.Stamp | None = None,
+    problem: str = "",
+) -> listed.Placed:
+    """Remember a scan and list it; one that is known gets its new name, place and spacing."""
     spacing = scan.spacing
     connection.execute(
         f"INSERT INTO scans ({_SCAN_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
@@ -45,6 +53,7 @@ def put_scan(connection: sqlite3.Connection, scan: ScanLike, salt: bytes) -> Non
             now(),
         ),
     )
+    return listed.place(connection, scan.sha256, scan.name, scan.path, stamp, problem=problem)
 
 
 def scan_rows(connection: sqlite3.Connection, sha256: str | None = None) -> list[ScanRow]:
@@ -92,6 +101,7 @@ def put_reading(connection: sqlite3.Connection, reading: Reading) -> tuple[str, 
             now(),
         ),
     )
+    listed.place(connection, ref.sha256, ref.file, None)
     kept: list[Annotation] = []
     fresh: list[Annotation] = []
     for annotation in reading.annotations:

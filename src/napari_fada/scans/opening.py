@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
-from napari_fada.errors import ScanError
+from napari_fada.errors import ScanError, explained
+from napari_fada.listing import ScanProblem, iter_files, nothing_in, visible_files
 from napari_fada.scans.folder import Part, join
 from napari_fada.scans.scan import Scan
 from napari_fada.scans.sniff import HEAD, Kind, claimed, describe, sniff
-from napari_fada.scans.source import Source, explained, hash_file, make_scan, natural_key
+from napari_fada.scans.source import Source, hash_file, make_scan
 
 # The opener of each kind, imported when the first such file is met.
 _OPENERS: dict[Kind, tuple[str, str]] = {
@@ -20,21 +21,6 @@ _OPENERS: dict[Kind, tuple[str, str]] = {
     "dicom": ("napari_fada.scans.dicom", "open_dicom"),
     "video": ("napari_fada.scans.video", "open_video"),
 }
-
-# What lies beside scans and is none; only skipped when met in a folder, never when named.
-_SIDECARS = frozenset(
-    {".json", ".jsonl", ".csv", ".tsv", ".txt", ".md", ".rst", ".xml", ".yaml", ".yml", ".toml"}
-    | {".ini", ".log", ".html", ".sqlite", ".db", ".fada", ".sha256", ".md5"}
-)
-_BESIDE = frozenset({"dicomdir", "thumbs.db", "desktop.ini", "license", "readme"})
-
-
-@dataclass(frozen=True, slots=True)
-class ScanProblem:
-    """A file that could not be opened; ``error`` says why and what to do."""
-
-    path: Path
-    error: ScanError
 
 
 def open_scan(path: str | Path) -> Scan:
@@ -57,9 +43,9 @@ def open_scan(path: str | Path) -> Scan:
     name = path.name or str(path)
     with explained(name, f"{name} cannot be opened"):
         if path.is_dir():
-            parts = [Part(p, _open_file(p, p.name), hash_file(p)) for p in _visible_files(path)]
+            parts = [Part(p, _open_file(p, p.name), hash_file(p)) for p in visible_files(path)]
             if not parts:
-                raise _nothing_in(path)
+                raise nothing_in(path)
             source, sha256 = join(path, parts)
         else:
             source, sha256 = _open_file(path, name), hash_file(path)
@@ -95,19 +81,6 @@ def iter_scans(
                 yield ScanProblem(file, error)
 
 
-def iter_files(path: Path, recursive: bool = True) -> Iterator[Path | ScanProblem]:
-    """Yield the files that :func:`iter_scans` opens, without opening them."""
-    if not path.is_dir():
-        yield path
-        return
-    found = False
-    for file in _walk(path, recursive, set()):
-        found = True
-        yield file
-    if not found:
-        yield ScanProblem(path, _nothing_in(path))
-
-
 def _open_file(path: Path, name: str) -> Source:
     if path.exists() and not path.is_file():  # reading a pipe would wait for ever
         raise ScanError(f"{name} is no ordinary file.", todo="Choose an image or video file.")
@@ -131,44 +104,3 @@ def _open_file(path: Path, name: str) -> Source:
         note = f"called {path.suffix}, but its content is {form}"
         source = replace(source, problems=(*source.problems, note))
     return source
-
-
-def _nothing_in(folder: Path) -> ScanError:
-    return ScanError(
-        f"The folder {folder.name or folder} holds no scan.",
-        todo="Choose a folder with PNG, JPEG, TIFF, DICOM or video files.",
-    )
-
-
-def _is_beside(path: Path) -> bool:
-    return (
-        path.name.startswith(".")
-        or path.suffix.lower() in _SIDECARS
-        or path.name.lower() in _BESIDE
-    )
-
-
-def _listing(folder: Path) -> list[Path]:
-    """Entries in natural order, without what is hidden or a sidecar."""
-    entries = [p for p in folder.iterdir() if not _is_beside(p)]
-    return sorted(entries, key=lambda p: (natural_key(p.name), p.name))
-
-
-def _visible_files(folder: Path) -> list[Path]:
-    return [p for p in _listing(folder) if not p.is_dir()]
-
-
-def _walk(folder: Path, recursive: bool, seen: set[Path]) -> Iterator[Path | ScanProblem]:
-    """Files of a folder, then of its folders as they come; links in circles are cut."""
-    try:
-        with explained(folder.name, f"The folder {folder.name} cannot be listed"):
-            seen.add(folder.resolve())
-            entries = _listing(folder)
-    except ScanError as error:
-        yield ScanProblem(folder, error)
-        return
-    for entry in entries:
-        if not entry.is_dir():
-            yield entry
-        elif recursive and entry.resolve() not in seen:
-            yield from _walk(entry, recursive, seen)

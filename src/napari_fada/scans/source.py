@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 
 import numpy as np
 
-from napari_fada.errors import ScanError
+from napari_fada.errors import ScanError, explained
 from napari_fada.scans.scaling import Array, Limits, limits_of
 from napari_fada.scans.scan import Frame, Identity, Region, Scan, Spacing
 
@@ -97,34 +95,6 @@ def make_scan(source: Source, name: str, sha256: str, path: Path | None) -> Scan
     )
 
 
-@contextmanager
-def explained(name: str, what: str) -> Iterator[None]:
-    """Turn whatever a codec raises into a ScanError with advice."""
-    try:
-        yield
-    except ScanError:
-        raise
-    except FileNotFoundError as error:
-        raise ScanError(
-            f"{name} is not there.", todo="Check the path; was the file moved or renamed?"
-        ) from error
-    except PermissionError as error:
-        raise ScanError(
-            f"{name} may not be read by this user.",
-            todo="Change its permissions, or copy it to a folder of your own.",
-        ) from error
-    except MemoryError as error:
-        raise ScanError(
-            f"{what}: there is not enough memory.", todo="Close other programs and try again."
-        ) from error
-    except Exception as error:  # codecs raise anything; the user needs one kind of error
-        reason = str(error).split("\n")[0].strip() or type(error).__name__
-        raise ScanError(
-            f"{what}: {reason.rstrip('.')}.",
-            todo="The file seems damaged; export or copy it again.",
-        ) from error
-
-
 def check_size(name: str, width: int, height: int, n_frames: int = 1) -> None:
     """Refuse impossible sizes before anything is decoded."""
     if width < 1 or height < 1:
@@ -159,9 +129,3 @@ def hash_file(path: Path) -> str:
         while chunk := file.read(CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
-    """Sort key that puts frame2 before frame10 and does not mind upper and lower case."""
-    parts = re.split(r"([0-9]+)", text.casefold())
-    return tuple((0, int(p), p) if p[:1].isdecimal() else (1, 0, p) for p in parts)

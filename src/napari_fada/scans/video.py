@@ -7,10 +7,10 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from napari_fada.errors import ScanError
+from napari_fada.errors import ScanError, explained
 from napari_fada.scans.scaling import Array
 from napari_fada.scans.scan import Identity
-from napari_fada.scans.source import Source, check_size, explained, truncated
+from napari_fada.scans.source import Source, check_size, truncated
 
 
 def open_video(path: Path, name: str, form: str) -> Source:  # noqa: ARG001 (one signature for all)

@@ -1,0 +1,131 @@
+"""Finding the files of scans: folders are walked in natural order, sidecars left out.
+
+Nothing is opened in here, so ten thousand files are found in a moment.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_fada.errors import ScanError, explained
+
+#: A file with one of these names that is given by name is a list of scans.
+LISTS = frozenset({".txt", ".lst", ".csv", ".tsv"})
+TABLES = frozenset({".csv", ".tsv"})
+
+# What lies beside scans and is none; only skipped when met in a folder, never when named.
+_SIDECARS = frozenset(
+    {".json", ".jsonl", ".csv", ".tsv", ".txt", ".md", ".rst", ".xml", ".yaml", ".yml", ".toml"}
+    | {".ini", ".log", ".html", ".sqlite", ".db", ".fada", ".sha256", ".md5"}
+)
+_BESIDE = frozenset({"dicomdir", "thumbs.db", "desktop.ini", "license", "readme"})
+
+
+@dataclass(frozen=True, slots=True)
+class ScanProblem:
+    """A file that could not be opened; ``error`` says why and what to do."""
+
+    path: Path
+    error: ScanError
+
+
+def iter_files(path: Path, recursive: bool = True) -> Iterator[Path | ScanProblem]:
+    """Yield the files that :func:`napari_fada.scans.iter_scans` opens, without opening them."""
+    try:
+        folder = path.is_dir()
+    except OSError:  # it lies in a folder that may not be entered; opening it says so
+        folder = False
+    if not folder:
+        yield path
+        return
+    found = False
+    for file in _walk(path, recursive, set()):
+        found = True
+        yield file
+    if not found:
+        yield ScanProblem(path, nothing_in(path))
+
+
+def iter_list(file: Path) -> Iterator[Path | ScanProblem]:
+    """Yield the files that a list names: one path a line, or a table with a column ``file``.
+
+    Paths are taken from where the list lies. In a plain list, empty lines and lines that begin
+    with # are skipped; a folder that is named is walked.
+
+    Raises
+    ------
+    ScanError
+        If the list cannot be read, or is a table without such a column.
+    """
+    with explained(file.name, f"The list {file.name} cannot be read"):
+        text = file.read_text("utf-8-sig")
+    if file.suffix.lower() in TABLES:
+        first = text.partition("\n")[0]
+        delimiter = max(",;\t", key=first.count)
+        rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+        columns = {(name or "").strip().lower(): name for name in rows.fieldnames or ()}
+        if "file" not in columns:
+            raise ScanError(
+                f"The table {file.name} has no column called file.",
+                todo="Name the column with the paths of the scans: file.",
+            )
+        named = [row[columns["file"]] or "" for row in rows]
+    else:
+        named = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+    for name in named:
+        if name.strip():
+            yield from iter_files(file.parent / Path(name.strip()).expanduser())
+
+
+def visible_files(folder: Path) -> list[Path]:
+    """Return the files of a folder in natural order, without what is hidden or a sidecar."""
+    return [p for p in _listing(folder) if not p.is_dir()]
+
+
+def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
+    """Sort key that puts frame2 before frame10 and does not mind upper and lower case."""
+    parts = re.split(r"([0-9]+)", text.casefold())
+    return tuple((0, int(p), p) if p[:1].isdecimal() else (1, 0, p) for p in parts)
+
+
+def nothing_in(folder: Path) -> ScanError:
+    """Return the error for a folder without scans."""
+    return ScanError(
+        f"The folder {folder.name or folder} holds no scan.",
+        todo="Choose a folder with PNG, JPEG, TIFF, DICOM or video files.",
+    )
+
+
+def _is_beside(path: Path) -> bool:
+    return (
+        path.name.startswith(".")
+        or path.suffix.lower() in _SIDECARS
+        or path.name.lower() in _BESIDE
+    )
+
+
+def _listing(folder: Path) -> list[Path]:
+    """Entries in natural order, without what is hidden or a sidecar."""
+    entries = [p for p in folder.iterdir() if not _is_beside(p)]
+    return sorted(entries, key=lambda p: (natural_key(p.name), p.name))
+
+
+def _walk(folder: Path, recursive: bool, seen: set[Path]) -> Iterator[Path | ScanProblem]:
+    """Files of a folder, then of its folders as they come; links in circles are cut."""
+    try:
+        with explained(folder.name, f"The folder {folder.name} cannot be listed"):
+            seen.add(folder.resolve())
+            entries = _listing(folder)
+    except ScanError as error:
+        yield ScanProblem(folder, error)
+        return
+    for entry in entries:
+        if not entry.is_dir():
+            yield entry
+        elif recursive and entry.resolve() not in seen:
+            yield from _walk(entry, recursive, seen)
