@@ -40,7 +40,7 @@ class LabelsBinding:
 
     def __init__(self, layer: Any, desk: Desk) -> None:
         self.layer, self._desk = layer, desk
-        self._records: dict[int, tuple[Annotation, ...]] = {}
+        self._records: dict[int, tuple[Annotation, ...] | None] = {}  # None: another scan's
         self._values: dict[int, dict[str, int]] = {}
         self._coloured: set[int] = set()
         self._busy = Busy()
@@ -55,6 +55,18 @@ class LabelsBinding:
         self.layer.events.selected_label.disconnect(self._on_selected_label)
 
     # records → layer
+
+    def forget(self) -> None:
+        """Let go of what is shown: the layer is to show another scan, of any size."""
+        self._waiting, self._values = None, {}
+        shape = self._desk.frame_shape
+        if self.layer.data.shape == shape:
+            self._records = {0: None}
+            return
+        self._records = {}
+        with self._busy():
+            self.layer.data = np.zeros(shape, np.uint16)
+        private.forget_label_history(self.layer)
 
     def show(self, records: Records, renamed: Mapping[str, str] | None = None) -> None:
         """Bring the masks in step with the polygon records of all frames.
@@ -75,7 +87,7 @@ class LabelsBinding:
             kept = self._values.get(frame, {})
             kept = {(renamed or {}).get(uid, uid): value for uid, value in kept.items()}
             self._records[frame] = wanted.get(frame, ())
-            self._values[frame] = raster.assign_values(self._records[frame], kept)
+            self._values[frame] = raster.assign_values(wanted.get(frame, ()), kept)
         self._draw(changed)
 
     def _draw(self, frames: list[int]) -> None:
@@ -96,7 +108,7 @@ class LabelsBinding:
             self.set_active_class(self._desk.active_class)
 
     def _wanted(self, frame: int) -> raster.Raster:
-        records, values = self._records.get(frame, ()), self._values.get(frame, {})
+        records, values = self._records.get(frame) or (), self._values.get(frame, {})
         return raster.rasterise(records, values, self._desk.frame_shape)
 
     def _plane(self, frame: int) -> Any:
@@ -123,7 +135,7 @@ class LabelsBinding:
     def set_active_class(self, name: str) -> None:
         """Let the brush paint this class: its latest structure here, else a new one."""
         values = self._values.get(self._desk.frame, {})
-        mine = [r for r in self._records.get(self._desk.frame, ()) if r.category == name]
+        mine = [r for r in self._records.get(self._desk.frame) or () if r.category == name]
         self._select(values[mine[-1].uid] if mine else self._free_value(name))
 
     def new_structure(self) -> None:
@@ -181,7 +193,7 @@ class LabelsBinding:
                 self.show(*waiting)
 
     def _edit(self, frame: int) -> Edit:
-        records, values = self._records.get(frame, ()), self._values.get(frame, {})
+        records, values = self._records.get(frame) or (), self._values.get(frame, {})
         before = raster.rasterise(records, values, self._desk.frame_shape)
         after = np.array(self._plane(frame))
         by_value = {values[r.uid]: r for r in records}

@@ -52,6 +52,11 @@ class PointsBinding:
         """Stop listening."""
         self.layer.events.data.disconnect(self._on_data)
 
+    def forget(self) -> None:
+        """Let go of what is shown: the layer is to show another scan."""
+        self._waiting, self._stale, self._rows, self._records = None, False, [], {}
+        self.layer.selected_data = set()
+
     def show(self, records: Records, renamed: Mapping[str, str] | None = None) -> None:
         """Bring the layer in step with the keypoint records of all frames."""
         found = [(f, r) for f, rs in records.items() for r in rs if r.kind == "keypoints"]

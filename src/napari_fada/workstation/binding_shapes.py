@@ -55,6 +55,11 @@ class ShapesBinding:
 
     # records → layer
 
+    def forget(self) -> None:
+        """Let go of what is shown: the layer is to show another scan."""
+        self._waiting, self._stale, self._shown = None, False, []
+        self.layer.selected_data = set()
+
     def show(self, records: Records, renamed: Mapping[str, str] | None = None) -> None:
         """Bring the layer in step with the records of all frames.
 
@@ -161,15 +166,15 @@ class ShapesBinding:
                 "status": "accepted",
                 "score": None,
             }
-            if self._pen == (name, *self._pen_now()):
+            unit = line_unit(*self._desk.frame_shape)
+            if self._pen == (name, unit, *self._pen_now()):
                 return
             # Without the block the selected shapes would be changed with the pen.
             with layer.block_update_properties():
                 layer.current_edge_color = colours_of([name])[0]
                 layer.current_face_color = colours_of([name], self._style.face_alpha)[0]
-                height, width = self._desk.frame_shape
-                layer.current_edge_width = self._style.expert_width * line_unit(width, height)
-            self._pen = (name, *self._pen_now())
+                layer.current_edge_width = self._style.expert_width * unit
+            self._pen = (name, unit, *self._pen_now())
 
     def _pen_now(self) -> tuple[object, ...]:
         layer = self.layer

@@ -66,6 +66,25 @@ def one_refresh(layer: Any) -> Iterator[None]:
     layer.refresh()
 
 
+@contextmanager
+def at_once(viewer: Any, layers: Iterable[Any]) -> Iterator[None]:
+    """Change many layers and draw them and the canvas once, after the block.
+
+    napari slices a layer anew for each property that is set.
+    """
+    layers = list(layers)
+    hold_canvas(viewer)
+    try:
+        with ExitStack() as blocked:
+            for layer in layers:
+                blocked.enter_context(layer._block_refresh())
+            yield
+        for layer in layers:
+            layer.refresh()
+    finally:
+        hold_canvas(viewer, hold=False)
+
+
 def hold_canvas(viewer: Any, *, hold: bool = True) -> None:
     """Let the canvas wait with drawing, or draw now.
 

@@ -10,9 +10,11 @@ import numpy as np
 from napari_fada.errors import FadaError, ScanError
 from napari_fada.scans import Scan, open_scan, scan_from_array, spacing_from_scale
 from napari_fada.workstation.layers import MARK, role_of
-from napari_fada.workstation.reader import to_layer_data
+from napari_fada.workstation.reader import LayerData, to_layer_data
 
-__all__ = ["add_layer", "find_layer", "image_layers", "open_scan", "scan_of_layer"]
+__all__ = ["add_layer", "find_layer", "image_layers", "open_scan", "scan_of_layer", "to_layer_data"]
+
+PAGE = "page"
 
 
 def image_layers(viewer: Any) -> list[Any]:
@@ -30,11 +32,41 @@ def find_layer(viewer: Any, sha256: str) -> Any:
     return None
 
 
-def add_layer(viewer: Any, scan: Scan) -> Any:
+def add_layer(viewer: Any, scan: Scan, shown: LayerData | None = None) -> Any:
     """Show a scan as an Image layer, as napari's own opening of it would."""
     from napari.layers import Layer
 
-    return viewer.add_layer(Layer.create(*to_layer_data(scan)))
+    return viewer.add_layer(Layer.create(*(shown or to_layer_data(scan))))
+
+
+def change_layer(layer: Any, shown: LayerData) -> None:
+    """Let an Image layer of one frame show another scan of one frame.
+
+    Colours and contrast stay as the user has set them.
+    """
+    data, attributes, _ = shown
+    layer.data = data
+    if tuple(layer.scale) != attributes["scale"]:
+        layer.scale = attributes["scale"]
+    layer.units = attributes["units"]
+    layer.name = attributes["name"]
+    layer.metadata = attributes["metadata"]
+
+
+def can_change(layer: Any, scan: Scan) -> bool:
+    """Tell whether an Image layer that we made can show a scan instead of its own."""
+    return bool(is_page(layer) and scan.n_frames == 1 and layer.ndim == 2 and layer.rgb == scan.rgb)
+
+
+def is_page(layer: Any) -> bool:
+    """Tell whether an Image layer was made for the scans of a worklist, one after another."""
+    return role_of(layer) == "scan" and bool(layer.metadata[MARK].get(PAGE))
+
+
+def as_page(shown: LayerData) -> LayerData:
+    """Mark a scan's layer as one for the scans of a worklist."""
+    shown[1]["metadata"][MARK][PAGE] = True
+    return shown
 
 
 def scan_of_layer(layer: Any) -> Scan:

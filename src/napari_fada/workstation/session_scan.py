@@ -15,9 +15,11 @@ from napari_fada.errors import FadaError
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.project import WHOLE, Project
 from napari_fada.scans import Scan
+from napari_fada.workstation import napari_private as private
 from napari_fada.workstation import scan_layers
 from napari_fada.workstation.desk import Desk, Level
-from napari_fada.workstation.layers import LayerSet
+from napari_fada.workstation.layers import LayerSet, role_of
+from napari_fada.workstation.reader import LayerData
 
 
 class ScanSession:
@@ -174,17 +176,80 @@ class ScanSession:
             return False
         self.layers = LayerSet(self.viewer, image, scan.sha256, cast(Desk, self))
         self.refresh()
+        self._tell_scan(scan)
+        return True
+
+    def show_scan(self, scan: Scan, shown: LayerData | None = None, *, known: bool = False) -> bool:
+        """Show a scan of a worklist, in the layers of the one before where they fit.
+
+        Parameters
+        ----------
+        scan : Scan
+            Opened already.
+        shown : layer data, optional
+            Its decoded pixels, if they are at hand (``reader.to_layer_data``).
+        known : bool
+            The project has it already, with this name and place.
+        """
+        if self.scan is not None and self.scan.sha256 == scan.sha256:
+            return True
+        try:
+            image = scan_layers.find_layer(self.viewer, scan.sha256)
+            if image is None:
+                shown = scan_layers.as_page(shown or scan_layers.to_layer_data(scan))
+                if self._turn_to(scan, shown, known):
+                    return True
+                self._clear_pages()
+                image = scan_layers.add_layer(self.viewer, scan, shown)
+        except FadaError as error:
+            self.say_error(error)
+            return False
+        for other in scan_layers.image_layers(self.viewer):
+            if other is not image and role_of(other) == "scan":
+                other.visible = False  # a larger one beneath would show around it
+        image.visible = True
+        taken = self._take_scan(scan, image)
+        self.viewer.reset_view()
+        return taken
+
+    def _turn_to(self, scan: Scan, shown: LayerData, known: bool) -> bool:
+        """Show a scan in the present layers; False if they cannot show it."""
+        image, layers = self.image, self.layers
+        if layers is None or not layers.is_whole() or not scan_layers.can_change(image, scan):
+            return False
+        self.scan_closing.emit()
+        layers.finish_drawing()
+        if not (known or self._remember(scan)):
+            return True  # the user was told; what was shown stays
+        with private.at_once(self.viewer, (image, *layers.layers)):
+            self.scan, self.frame, self._preview, self.records = scan, 0, None, {}
+            scan_layers.change_layer(image, shown)
+            layers.turn_to(scan.sha256)
+            self.refresh()
+            self.viewer.reset_view()
+        self._tell_scan(scan)
+        return True
+
+    def _clear_pages(self) -> None:
+        """Take away a layer that showed scans of the worklist and cannot show the next one."""
+        for layer in scan_layers.image_layers(self.viewer):
+            if scan_layers.is_page(layer):
+                if layer is self.image:
+                    self.close_scan()
+                self.viewer.layers.remove(layer)
+
+    def _tell_scan(self, scan: Scan) -> None:
         for problem in scan.problems:
             self.say(f"{scan.name}: {problem}", "warning")
         self.scan_changed.emit()
-        return True
 
     def _remember_scan(self) -> bool:
-        if self.scan is None:
-            return True
+        return self.scan is None or self._remember(self.scan)
+
+    def _remember(self, scan: Scan) -> bool:
         try:
             if self.project.writable:
-                self.project.add_scan(self.scan)
+                self.project.add_scan(scan)
         except FadaError as error:
             self.say_error(error)
             return False
