@@ -85,3 +85,11 @@ def clip(tmp_path: Path) -> Iterator[Bench]:
     made = make_bench(tmp_path, pixels)
     yield made
     made.session.close()
+
+
+@pytest.fixture
+def long_clip(tmp_path: Path) -> Iterator[Bench]:
+    """Open a scan of three hundred small frames."""
+    made = make_bench(tmp_path, np.zeros((300, 120, 160), np.uint8))
+    yield made
+    made.session.close()

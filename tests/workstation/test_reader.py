@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -70,17 +71,17 @@ def test_cine() -> None:
     }
 
 
-def test_only_the_frame_on_show_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
-    from napari_fada.scans.dicom import _Pixels
-
-    decoded: list[int] = []
-    real = _Pixels.__call__
-    monkeypatch.setattr(_Pixels, "__call__", lambda s, k: (decoded.append(k), real(s, k))[1])
+def test_frames_are_decoded_once_when_they_are_looked_at() -> None:
     ((data, _, _),) = read(str(sample(CINE)))
-    assert decoded == [0]
-    decoded.clear()
+    shown = np.asarray(data[12])
+    np.testing.assert_array_equal(shown, open_scan(sample(CINE)).frame(12))
+    while not data.cache.at_rest:
+        threading.Event().wait(0.01)
+    assert 12 in data.cache
+    assert 29 not in data.cache  # more than what is read ahead of either
+    before = data.cache.decodes
     np.asarray(data[12])
-    assert decoded == [12]
+    assert data.cache.decodes == before <= 30
 
 
 def test_layers_in_a_viewer() -> None:

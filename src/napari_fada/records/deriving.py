@@ -15,11 +15,7 @@ from dataclasses import dataclass, replace
 from napari_fada.records import history, tables
 from napari_fada.records.annotation import DERIVED, Annotation, new_uid
 from napari_fada.records.cine.matching import box_iou, pairs
-
-RECORD = "record/"
-
-#: States of review in which a frame is left alone.
-REVIEWED = frozenset({"accepted", "corrected", "rejected", "skipped"})
+from napari_fada.records.edits import FINISHED, RECORD, SCAN_REVIEW, locked_uids
 
 #: Overlap from which on a derived structure is the one that an expert rejected here.
 SAME = 0.5
@@ -66,14 +62,15 @@ def derive(
     wishes = tuple(wishes)
     if wrong := [w for w in wishes if w.source not in DERIVED or w.status != "proposed"]:
         raise ValueError(f"no derived proposals: {[w.uid for w in wrong]}")
-    cells = history.cells(connection, sha256, frame)
+    cells = history.cells_seen(connection, sha256, frame)
     live = [a for _, a in tables.live_records(connection, sha256, frame)]
     closed = closed_by(cells)
     if closed:
         stands = tuple(a for a in live if is_judged(a) and a.status != "rejected")
         return Derived(frame, left=wishes, stands=stands, closed=closed)
 
-    kept = [a for a in live if is_judged(a) or cells.get(f"lock/{a.uid}") == "1"]
+    locked = locked_uids(cells)
+    kept = [a for a in live if is_judged(a) or a.uid in locked]
     standing = [a for a in kept if a.status != "rejected"]
     taken = {w.uid: a for w, a in pairs(wishes, standing)}
     refused = [a for a in kept if a.status == "rejected"]
@@ -89,6 +86,8 @@ def derive(
         tables.put_record(connection, sha256, frame, wish)
         wanted[RECORD + wish.uid] = "1"
         fresh.append(wish)
+    if fresh and cells.get(SCAN_REVIEW) in FINISHED[:2]:
+        wanted[SCAN_REVIEW] = history.IN_REVIEW  # something is open again on what was finished
     entry = history.do(connection, sha256, frame, wanted, label=label, rater=rater)
     return Derived(frame, entry, tuple(fresh), replaced, left, tuple(taken.values()))
 
@@ -102,7 +101,7 @@ def closed_by(cells: history.Cells) -> str:
     """Say why a frame with these cells is to be left alone; empty if it is not."""
     if cells.get("lock") == "1":
         return "locked"
-    return "reviewed" if cells.get("review") in REVIEWED else ""
+    return "reviewed" if cells.get(history.REVIEW) in FINISHED else ""
 
 
 def _is_among(wish: Annotation, refused: list[Annotation]) -> bool:

@@ -19,6 +19,7 @@ from napari_fada.vocabulary import vocabulary
 from napari_fada.workstation import napari_private as private
 from napari_fada.workstation import raster
 from napari_fada.workstation.desk import Busy, Desk, Edit, Records, corrected
+from napari_fada.workstation.mask_frames import MaskFrames
 from napari_fada.workstation.styles import rgba_of
 
 SIMPLIFY = 0.5
@@ -46,6 +47,9 @@ class LabelsBinding:
         self._busy = Busy()
         self._waiting: tuple[Records, Mapping[str, str]] | None = None
         self._colour(raster.class_id(c.name) for c in vocabulary().categories)
+        self._clip: MaskFrames | None = layer.data if layer.ndim == 3 else None
+        if self._clip is not None:
+            self._clip.draw = self._wanted
         layer.events.paint.connect(self._on_paint)
         layer.events.selected_label.connect(self._on_selected_label)
 
@@ -91,15 +95,23 @@ class LabelsBinding:
         self._draw(changed)
 
     def _draw(self, frames: list[int]) -> None:
-        """Write the label image of frames, where it differs from what is there."""
+        """Write the label image of frames, where it differs from what is there.
+
+        Of a clip only the frame that is shown; the others are drawn when they are looked at.
+        """
         self._colour(v for f in frames for v in self._values.get(f, {}).values())
         differs = False
         for frame in frames:
+            if self._clip is not None and frame != self._desk.frame:
+                self._clip.forget(frame)
+                continue
             here = self._plane(frame)
             wanted = self._wanted(frame)
             if not np.array_equal(here, wanted):
                 here[...] = wanted
                 differs = True
+            if self._clip is not None:
+                self._clip.painted.discard(frame)
         if differs:
             with self._busy():
                 self.layer.refresh()
@@ -112,7 +124,7 @@ class LabelsBinding:
         return raster.rasterise(records, values, self._desk.frame_shape)
 
     def _plane(self, frame: int) -> Any:
-        return self.layer.data[frame] if self.layer.ndim == 3 else self.layer.data
+        return self.layer.data if self._clip is None else self._clip.plane(frame)
 
     def _colour(self, values: Any) -> None:
         """Give label values their colour and name, if they have none yet."""
@@ -181,14 +193,15 @@ class LabelsBinding:
 
     def _take(self) -> None:
         with self._busy():
-            frame = self._desk.frame
+            frames = {self._desk.frame, *(self._clip.painted if self._clip is not None else ())}
             waiting = self._waiting
-            edit = self._edit(frame)
-            if edit:
-                self._desk.commit(edit)
+            for frame in sorted(frames):  # a brush may reach over several
+                edit = self._edit(frame)
+                if edit:
+                    self._desk.commit(edit)
             # Show what the records say: a refused or dropped stroke is put back, what lay
             # under an erased structure comes out, an outline is a little simpler than a stroke.
-            self._draw([frame])
+            self._draw(sorted(frames))
             if waiting is not None and self._waiting is waiting:
                 self.show(*waiting)
 

@@ -19,6 +19,7 @@ from napari_fada.workstation.binding_labels import LabelsBinding
 from napari_fada.workstation.binding_points import PointsBinding
 from napari_fada.workstation.binding_shapes import ShapesBinding
 from napari_fada.workstation.desk import Desk, Records
+from napari_fada.workstation.mask_frames import MaskFrames
 from napari_fada.workstation.point_codec import FEATURES as POINT_FEATURES
 from napari_fada.workstation.styles import BOXES, KEYPOINTS, MASKS, POLYGONS
 
@@ -186,11 +187,10 @@ def _make_layers(image: Any, frame_shape: tuple[int, int], sha256: str) -> dict[
     def common(role: str) -> dict[str, Any]:
         return {**place, "metadata": {MARK: {"token": role, "sha256": sha256}}}
 
-    # Zeros take no memory until a page is written, so a long clip costs what is annotated.
-    shape = (image.data.shape[0], *frame_shape) if ndim == 3 else frame_shape
-    masks = Labels(
-        np.zeros(shape, np.uint16), name=MASKS.name, opacity=MASKS.opacity, **common("masks")
-    )
+    pixels: Any = np.zeros(frame_shape, np.uint16)
+    if ndim == 3:
+        pixels = MaskFrames((int(image.data.shape[0]), *frame_shape))
+    masks = Labels(pixels, name=MASKS.name, opacity=MASKS.opacity, **common("masks"))
     out: dict[str, Any] = {"masks": masks}
     for role, style in (("boxes", BOXES), ("polygons", POLYGONS)):
         out[role] = Shapes(

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 from napari_fada.errors import ScanError
 from napari_fada.scans import Scan, ScanProblem, iter_files, iter_scans, open_scan
+from napari_fada.scans.cache import FrameArray, FrameCache
 from napari_fada.scans.sniff import HEAD, sniff
 
 LayerData = tuple[Any, dict[str, Any], Literal["image"]]
@@ -102,19 +102,11 @@ def to_layer_data(scan: Scan) -> LayerData:
     return (_frames(scan) if moving else scan.frame(0)), attributes, "image"
 
 
-def _frames(scan: Scan) -> Any:
-    """Return (t, y, x[, 3]) that decodes a frame when it is sliced."""
-    import numpy as np
-
-    # napari needs dask, so it is there; it has no types.
-    da, delayed = import_module("dask.array"), import_module("dask").delayed
-
-    scan.frame(0)  # an unreadable clip is an error now, not a black canvas later
-    shape = (scan.height, scan.width, 3)[: 3 if scan.rgb else 2]
-    decode = delayed(scan.frame, pure=False)
-    return da.stack(
-        [da.from_delayed(decode(k), shape, dtype=np.uint8) for k in range(scan.n_frames)]
-    )
+def _frames(scan: Scan) -> FrameArray:
+    """Return (t, y, x[, 3]) that decodes a frame when it is looked at, and its neighbours."""
+    cache = FrameCache(scan)
+    cache.frame(0)  # an unreadable clip is an error now, not a black canvas later
+    return FrameArray(cache, on_error=lambda error: warnings.warn(str(error), stacklevel=2))
 
 
 def _scans_of(path: Path) -> list[Scan | ScanProblem]:

@@ -14,6 +14,7 @@ from napari_fada.records.annotation import Annotation
 from napari_fada.records.project import KEEP
 from napari_fada.records.rows import Report
 from napari_fada.vocabulary import vocabulary
+from napari_fada.workstation import frame_window
 from napari_fada.workstation.desk import Edit, corrected
 from napari_fada.workstation.point_codec import point_names
 from napari_fada.workstation.session_scan import ScanSession
@@ -33,9 +34,17 @@ def session_of(viewer: Any) -> Session:
 class Session(ScanSession):
     """Everything about one viewer that is not a widget."""
 
+    _window = 0  # the frame about which the layers hold structures
+
     # Records
 
-    def refresh(self, renamed: Mapping[str, str] | None = None, *, soon: bool = False) -> None:
+    def refresh(
+        self,
+        renamed: Mapping[str, str] | None = None,
+        *,
+        soon: bool = False,
+        frame: int | None = None,
+    ) -> None:
         """Read the records of the scan from the project and show them.
 
         Parameters
@@ -44,31 +53,50 @@ class Session(ScanSession):
             Which record took the place of which.
         soon : bool
             Show one layer after another while the event loop goes on.
+        frame : int, optional
+            The one frame that changed; a long clip is not read whole then.
         """
         if self.scan is None:
             return
         try:
-            self.records = self.project.annotations_by_frame(self.scan.sha256)
+            if frame is None:
+                self.records = self.project.annotations_by_frame(self.scan.sha256)
+            else:
+                self.records.pop(frame, None)
+                if found := self.project.annotations(self.scan.sha256, frame):
+                    self.records[frame] = found
         except FadaError as error:
             self.say_error(error)
             return
         self._show(renamed, soon=soon)
 
     def _show(self, renamed: Mapping[str, str] | None = None, *, soon: bool = False) -> None:
+        self._show_layers(renamed, soon=soon)
+        self.records_changed.emit()
+
+    def _show_layers(self, renamed: Mapping[str, str] | None = None, *, soon: bool = False) -> None:
+        self._window = self.frame
         if self.layers is not None and soon:
             self.layers.show_soon(self._shown)
         elif self.layers is not None:
             self.layers.show(self._shown(), renamed)
-        self.records_changed.emit()
 
     def _shown(self) -> dict[int, list[Annotation]]:
-        """Return what the layers are to show: the project's records, and what is coming."""
-        shown: dict[int, list[Annotation]] = dict(self.records)
+        """Return what the layers are to show: records near this frame, and what is coming."""
+        shown = frame_window.near(self.records, self._window)
         if self._preview is not None:
             frame, coming, instead = self._preview
+            if not frame_window.holds(self._window, frame):
+                return shown
             here = [r for r in shown.get(frame, []) if not (instead and is_proposal(r))]
             shown[frame] = [*here, *coming]
         return shown
+
+    def _on_step(self) -> None:
+        before = self.frame
+        super()._on_step()
+        if self.frame != before and frame_window.is_left(self._window, self.frame):
+            self._show_layers(soon=frame_window.holds(self._window, self.frame))
 
     def preview(self, frame: int, coming: Iterable[Annotation], *, instead: bool) -> None:
         """Show what a run has found so far; it is in the project when the run ends.
@@ -124,7 +152,7 @@ class Session(ScanSession):
             return False
         finally:
             self._committing = False
-        self.refresh({old: new.uid for old, new in done.replaced.items()})
+        self.refresh({old: new.uid for old, new in done.replaced.items()}, frame=edit.frame)
         return True
 
     def undo(self) -> None:

@@ -135,7 +135,7 @@ class ScanSession:
         if frame == WHOLE:
             self.review_changed.emit()
         elif not self._committing:
-            self.refresh()
+            self.refresh(frame=frame)
 
     # Scan
 
@@ -311,7 +311,13 @@ class ScanSession:
             self.close_scan()
             self.scan_changed.emit()
 
-    def refresh(self, renamed: Mapping[str, str] | None = None, *, soon: bool = False) -> None:
+    def refresh(
+        self,
+        renamed: Mapping[str, str] | None = None,
+        *,
+        soon: bool = False,
+        frame: int | None = None,
+    ) -> None:
         """Read the records of the scan from the project and show them."""
         raise NotImplementedError
 

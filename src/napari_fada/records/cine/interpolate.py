@@ -8,14 +8,17 @@ goes along; so a head that turns stays as large as it is. Both ends are the key 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import astuple, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_fada.errors import ShapeError
 from napari_fada.records import geometry
 from napari_fada.records.annotation import Annotation, Ring
+from napari_fada.records.ellipse import Ellipse, fit_ellipse
 
 Array = npt.NDArray[np.float64]
 
@@ -68,97 +71,73 @@ def between(a: Annotation, b: Annotation, t: float) -> Annotation:
 def ring_between(a: Ring, b: Ring, t: float) -> Ring:
     """Return the ring at a share ``t`` of the way from one ring to another."""
     first, second = _anticlockwise(np.array(a, float)), _anticlockwise(np.array(b, float))
-    one, other = _Ellipse.of(first), _Ellipse.of(second)
+    one, other = _ellipse(a), _ellipse(b)
     if one is not None and other is not None:
         one, other = _same_direction(one, other)
-        u, v = one.flatten(first), other.flatten(second)
-        p, q = _by_angle(u), _by_angle(v)
+        p, q = _by_angle(_flatten(one, first)), _by_angle(_flatten(other, second))
         if p is not None and q is not None:
             u, v = _matched(*p, *q)
-            return _ring(one.towards(other, t).unflatten(_mix(u, v, t)))
+            return _ring(_unflatten(_ellipse_between(one, other, t), _mix(u, v, t)))
     s, r = _by_length(first), _by_length(second)
     shift = _best_start(first, second)
     return _ring(_mix(*_matched(first, s, *_from(second, r, shift)), t))
 
 
-@dataclass(frozen=True, slots=True)
-class _Ellipse:
-    """Centre, half axes (the longer first) and the angle of the longer one."""
-
-    centre: Array
-    axes: Array
-    angle: float
-
-    @classmethod
-    def of(cls, ring: Array) -> _Ellipse | None:
-        """Return the ellipse with the area moments of a ring, None if that is no likeness."""
-        area, centre, spread = _moments(ring)
-        if area <= 0:
-            return None
-        values, vectors = np.linalg.eigh(spread)
-        if values[0] <= 0:
-            return None
-        x, y = vectors[:, 1]
-        found = cls(centre, 2 * np.sqrt(values[::-1]), float(np.arctan2(y, x)))
-        dense = _along(ring, _by_length(ring), np.arange(_SAMPLES) / _SAMPLES)
-        flat = found.flatten(np.vstack([dense, ring]))
-        alike = np.all(np.abs(np.hypot(*flat.T) - 1) < ELLIPTIC)
-        return found if alike else None
-
-    @property
-    def is_round(self) -> bool:
-        return bool(self.axes[1] > ROUND * self.axes[0])
-
-    def _turn(self) -> Array:
-        c, s = np.cos(self.angle), np.sin(self.angle)
-        return np.array([[c, -s], [s, c]])
-
-    def flatten(self, points: Array) -> Array:
-        """Map points so that the ellipse becomes the unit circle."""
-        flat: Array = (points - self.centre) @ self._turn() / self.axes
-        return flat
-
-    def unflatten(self, points: Array) -> Array:
-        """Map points of the unit circle to the ellipse."""
-        placed: Array = (points * self.axes) @ self._turn().T + self.centre
-        return placed
-
-    def towards(self, other: _Ellipse, t: float) -> _Ellipse:
-        return _Ellipse(
-            _mix(self.centre, other.centre, t),
-            _mix(self.axes, other.axes, t),
-            self.angle + t * (other.angle - self.angle),
-        )
+def _likeness(ring: Ring) -> Ellipse | None:
+    """Return the ellipse that a ring is nearly; None if it is none."""
+    try:
+        found = fit_ellipse(ring)
+    except ShapeError:
+        return None
+    points = np.array(ring, float)
+    dense = _along(points, _by_length(points), np.arange(_SAMPLES) / _SAMPLES)
+    radii = np.hypot(*_flatten(found, np.vstack([dense, points])).T)
+    return found if np.all(np.abs(radii - 1) < ELLIPTIC) else None
 
 
-def _same_direction(a: _Ellipse, b: _Ellipse) -> tuple[_Ellipse, _Ellipse]:
+_ellipse = lru_cache(maxsize=256)(_likeness)  # a key frame's rings are asked for at every frame
+
+
+def _flatten(e: Ellipse, points: Array) -> Array:
+    """Map points so that an ellipse becomes the unit circle."""
+    flat: Array = (points - (e.x, e.y)) @ _turn(e) / (e.a, e.b)
+    return flat
+
+
+def _unflatten(e: Ellipse, points: Array) -> Array:
+    """Map points of the unit circle to an ellipse."""
+    placed: Array = (points * (e.a, e.b)) @ _turn(e).T + (e.x, e.y)
+    return placed
+
+
+def _turn(e: Ellipse) -> Array:
+    c, s = np.cos(e.angle), np.sin(e.angle)
+    return np.array([[c, -s], [s, c]])
+
+
+def _ellipse_between(a: Ellipse, b: Ellipse, t: float) -> Ellipse:
+    pairs = zip(astuple(a), astuple(b), strict=True)
+    return Ellipse(*((1 - t) * p + t * q for p, q in pairs))
+
+
+def _same_direction(a: Ellipse, b: Ellipse) -> tuple[Ellipse, Ellipse]:
     """Turn the second ellipse's angle so that it is the short way from the first's."""
-    if a.is_round and b.is_round:
+    round_a, round_b = (e.b > ROUND * e.a for e in (a, b))
+    if round_a and round_b:
         return replace(a, angle=0.0), replace(b, angle=0.0)
-    if a.is_round:
+    if round_a:
         return replace(a, angle=b.angle), b
-    if b.is_round:
+    if round_b:
         return a, replace(b, angle=a.angle)
     half_turn = np.pi  # an ellipse turned by half is the same
     short = (b.angle - a.angle + half_turn / 2) % half_turn - half_turn / 2
     return a, replace(b, angle=a.angle + short)
 
 
-def _moments(ring: Array) -> tuple[float, Array, Array]:
-    """Return area, centroid and covariance of the area inside a ring."""
-    origin = ring.mean(axis=0)
-    x, y = (ring - origin).T
-    xn, yn = np.roll(x, -1), np.roll(y, -1)
-    cross = x * yn - xn * y
-    area = cross.sum() / 2
-    if abs(area) < 1e-9:
-        return 0.0, origin, np.zeros((2, 2))
-    mean = np.array([((x + xn) * cross).sum(), ((y + yn) * cross).sum()]) / (6 * area)
-    xx = ((x * x + x * xn + xn * xn) * cross).sum() / (12 * area) - mean[0] ** 2
-    yy = ((y * y + y * yn + yn * yn) * cross).sum() / (12 * area) - mean[1] ** 2
-    both = x * yn + 2 * x * y + 2 * xn * yn + xn * y
-    xy = (both * cross).sum() / (24 * area) - mean[0] * mean[1]
-    return float(area), origin + mean, np.array([[xx, xy], [xy, yy]])
+def _centroid(ring: Ring) -> Array:
+    from shapely import Polygon
+
+    return np.array(Polygon(ring).centroid.coords[0])
 
 
 def _anticlockwise(ring: Array) -> Array:
@@ -262,7 +241,7 @@ def _rings(a: Annotation, b: Annotation, t: float, points: Ring) -> tuple[Ring, 
         pairs = zip(rows, columns, strict=True)
         return tuple(_mended(ring_between(a.rings[i], b.rings[j], t)) for i, j in pairs)
     near = a if t < 0.5 else b
-    moved = _moments(np.array(points))[1] - _moments(np.array(near.points, float))[1]
+    moved = _centroid(points) - _centroid(near.points)
     return tuple(_ring(np.array(ring) + moved) for ring in near.rings)
 
 
