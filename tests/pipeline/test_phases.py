@@ -45,6 +45,10 @@ def brief(events: Sequence[Event]) -> list[tuple[str, str]]:
     return [pair for pair, _ in itertools.groupby(pairs)]
 
 
+#: The order in which a view that decides the classes lets the phases be asked.
+AS_ASKED: tuple[Phase, ...] = ("classify", "map", "interpret", "detect", "segment")
+
+
 def test_a_whole_reading(make_engine: Make, scan: Scan) -> None:
     engine = make_engine()
     reading = read_frame(engine, scan, 1)
@@ -64,7 +68,7 @@ def test_a_whole_reading(make_engine: Make, scan: Scan) -> None:
     assert all(r.raw and r.tokens for p, r in reading.phases.items() if p != "map")
     assert Reading.from_dict(reading.to_dict()).annotations == reading.annotations
     assert {key for key, _ in engine.asked} == {image_key(scan.frame(1))}
-    assert [p.task for _, p in engine.asked] == ["interpret", "classify", "detect", "segment"]
+    assert [p.task for _, p in engine.asked] == ["classify", "interpret", "detect", "segment"]
     assert engine.asked[-1][1].labels == ("Brain",)
 
 
@@ -79,7 +83,8 @@ def test_provenance_names_the_prompts(make_engine: Make, scan: Scan) -> None:
 def test_events_in_order(make_engine: Make, scan: Scan) -> None:
     events = list(stream_frame(make_engine(), scan))
     expected = []
-    for phase in PHASES:
+    # The view decides the classes here, so the report need not be waited for.
+    for phase in AS_ASKED:
         expected.append(("PhaseStarted", phase))
         if phase != "map":
             expected.append(("PhaseToken", phase))
@@ -92,14 +97,18 @@ def test_events_in_order(make_engine: Make, scan: Scan) -> None:
     assert not last.cancelled
     done = [e for e in events if isinstance(e, PhaseFinished)]
     assert [len(e.reading.annotations) for e in done] == [0, 0, 0, 2, 3]
-    assert set(done[1].reading.phases) == {"interpret", "classify"}
+    assert set(done[2].reading.phases) == {"interpret", "classify", "map"}
 
 
 def test_phases_that_are_answered_together_are_told_apart(make_engine: Make, scan: Scan) -> None:
     alone = read_frame(make_engine(), scan)
     events = list(stream_frame(make_engine(interleaved=True), scan))
-    order = [e.phase for e in events if isinstance(e, PhaseStarted | PhaseFinished)]
-    assert order[:4] == ["interpret", "classify", "classify", "interpret"]  # the shorter ends first
+    ended = [e.phase for e in events if isinstance(e, PhaseFinished)]
+    assert ended[:2] == ["classify", "map"]
+    # All three begin before the first of them ends, and the shortest ends first.
+    rest = [type(e) for e in events if isinstance(e, PhaseStarted | PhaseFinished)][4:]
+    assert rest == [PhaseStarted] * 3 + [PhaseFinished] * 3
+    assert ended[2:] == sorted(ended[2:], key=lambda p: len(alone.phases[p].raw))
     last = events[-1]
     assert isinstance(last, ReadingFinished)
     assert {p: r.raw for p, r in last.reading.phases.items()} == {
@@ -126,6 +135,17 @@ def test_independent_phases_share_a_request(script: Script_, scan: Scan) -> None
     for event in stream_frame(engine, scan, gated=True):
         assert event
     assert engine.requests == 2 + 4
+
+
+def test_a_view_that_decides_nothing_waits_for_the_report(
+    make_engine: Make, script: Script_, scan: Scan
+) -> None:
+    script["classify"] = '{"label": "Other"}'
+    engine = make_engine()
+    reading = read_frame(engine, scan)
+    assert [p.task for _, p in engine.asked][:2] == ["classify", "interpret"]
+    assert reading.mapping is not None
+    assert reading.mapping.tier.startswith(("plane_", "interp_"))
 
 
 def test_empty_is_not_failed(make_engine: Make, script: Script_, scan: Scan) -> None:
@@ -199,8 +219,8 @@ def test_an_engine_that_fails_over_one_answer(
     assert failed.problems == ("It died.",)
     # The others were not to blame: they are asked again, by themselves, and go on.
     assert states(reading) == {p: "failed" if p == "interpret" else "done" for p in PHASES}
-    assert [p.task for _, p in engine.asked].count("classify") == 2
-    assert reading.phases["map"].problems == ("chosen without interpret, which failed",)
+    assert [p.task for _, p in engine.asked].count("detect") == 2
+    assert reading.phases["map"].problems == ()  # the view decides
     assert len(reading.annotations) == 3
 
 
@@ -216,7 +236,8 @@ def test_an_engine_that_is_dead(scan: Scan) -> None:
     assert states(last.reading) == {p: "failed" if p != "map" else "done" for p in PHASES} | {
         "segment": "skipped"  # the fallback classes have no outlines
     }
-    assert engine.requests == 2  # nothing had begun, so nothing is asked twice
+    # The view, the report and the boxes: nothing had begun, so nothing is asked twice.
+    assert engine.requests == 3
     assert last.reading.phases["detect"].problems == ("The process was killed. Ask again.",)
     assert last.reading.phases["map"].problems == (
         "nothing that was said names a structure; these are the defaults",
@@ -251,7 +272,7 @@ def test_cancel_at_any_moment(make_engine: Make, scan: Scan, looks: int) -> None
     assert isinstance(last, ReadingFinished)
     reading = last.reading
     assert list(reading.phases) == list(PHASES)
-    seen = [reading.phases[p] for p in PHASES]
+    seen = [reading.phases[p] for p in AS_ASKED]
     stopped = [r for r in seen if "cancelled" in r.problems]
     assert last.cancelled == bool(stopped)
     for result in stopped:
@@ -446,7 +467,7 @@ def test_keypoints_take_part(make_engine: Make, script: Script_, scan: Scan) -> 
     # A pack that names no keypoints is not asked for any.
     silent = make_engine()
     read_frame(silent, scan)
-    assert [p.task for _, p in silent.asked] == ["interpret", "classify", "detect"]
+    assert [p.task for _, p in silent.asked] == ["classify", "interpret", "detect"]
 
 
 def test_boxes_without_their_keypoints_are_not_a_whole_answer(
@@ -508,7 +529,7 @@ def test_skipped_phases_are_told_in_order(make_engine: Make, scan: Scan, skipped
     )
     events = list(stream_frame(make_engine(), scan, classes=classes))
     ended = [(e.phase, e.result.state) for e in events if isinstance(e, PhaseFinished)]
-    assert ended[3:] == [
+    assert sorted(ended[3:]) == [
         (phase, "skipped" if phase == skipped else "done") for phase in ("detect", "segment")
     ]
     assert ("PhaseStarted", skipped) not in brief(events)

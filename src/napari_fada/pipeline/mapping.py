@@ -62,6 +62,11 @@ def map_classes(
     )
 
 
+def view_decides(label: str | None, mode: Mode = "strict") -> bool:
+    """Tell whether a view label decides the classes alone, whatever the report says."""
+    return isinstance(label, str) and _by_specific_label(cues(mode), label.strip()) is not None
+
+
 def manual_mapping(names: tuple[str, ...]) -> Mapping:
     """Return the mapping of a person's choice: everything detected, and outlined if possible."""
     by_name = vocabulary().by_name

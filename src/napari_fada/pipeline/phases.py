@@ -4,14 +4,16 @@
                ├─▶ map ─▶ detect (with keypoints)
     classify ──┘     └──▶ segment
 
-Autonomous, the phases that do not depend on each other go to the engine in one request.
+Autonomous, the phases that do not depend on each other go to the engine in one request. The view
+is asked for first: where it decides the classes alone (a specific view label), the report is
+written while structures are looked for.
 Gated, each phase is asked for by itself and the caller may change the reading in between;
 everything after it uses the change. Single phases can be run again from an earlier reading.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from time import perf_counter
 
@@ -25,7 +27,7 @@ from napari_fada.pipeline.events import (
     PhaseStarted,
     ReadingFinished,
 )
-from napari_fada.pipeline.mapping import FALLBACK, Mode, map_classes
+from napari_fada.pipeline.mapping import FALLBACK, Mode, map_classes, view_decides
 from napari_fada.pipeline.outcomes import CANCELLED, SKIPPED, Asked, Outcome, outcome
 from napari_fada.pipeline.prompts import DEFAULT_PROMPTS, PromptSet
 from napari_fada.pipeline.questions import detect_prompts, segment_prompts
@@ -33,12 +35,6 @@ from napari_fada.records.annotation import Annotation, Kind
 from napari_fada.records.reading import PHASES, Mapping, Phase, PhaseResult, Reading
 from napari_fada.scans.scan import Scan
 
-# Phases of one line do not depend on each other; each line depends on those above.
-_TOGETHER: tuple[tuple[Phase, ...], ...] = (
-    ("interpret", "classify"),
-    ("map",),
-    ("detect", "segment"),
-)
 # What a phase puts into the annotations.
 _MADE: dict[Phase, tuple[Kind, ...]] = {"detect": ("box", "keypoints"), "segment": ("polygon",)}
 
@@ -123,15 +119,12 @@ def stream_frame(
         If a phase is unknown, or ``previous`` is about another frame.
     """
     run = _Run(engine, scan, frame, phases, previous, classes, mode, prompts, cancel)
-    for together in _TOGETHER:
-        due = [phase for phase in together if phase in run.phases]
-        # Gated, the caller may stop or change something before the next phase is asked.
-        for batch in [[phase] for phase in due] if gated else [due] if due else []:
-            yield from run.batch(batch)
-            if gated and not run.cancelled:
-                changed = yield GateOpen(batch[0], run.reading)
-                if changed is not None:
-                    run.change(changed)
+    for batch in run.one_by_one() if gated else run.requests():
+        yield from run.batch(batch)
+        if gated and not run.cancelled:
+            changed = yield GateOpen(batch[0], run.reading)
+            if changed is not None:
+                run.change(changed)
     run.finish()
     yield ReadingFinished(run.reading, cancelled=run.cancelled)
     return run.reading
@@ -175,6 +168,26 @@ class _Run:
         """Give every phase a state."""
         phases = {p: self.reading.phases.get(p, PhaseResult("skipped")) for p in PHASES}
         self.reading = replace(self.reading, phases=phases)
+
+    def one_by_one(self) -> Iterator[list[Phase]]:
+        """Give the phases in order: the caller may stop or change something after each."""
+        yield from ([phase] for phase in PHASES if phase in self.phases)
+
+    def requests(self) -> Iterator[list[Phase]]:
+        """Give the phases that may go to the engine together, as the results decide it."""
+        yield from self.due("classify")
+        if self.classes or view_decides(self.reading.view, self.mode):
+            yield from self.due("map")
+            yield from self.due("interpret", "detect", "segment")
+        else:
+            yield from self.due("interpret")
+            yield from self.due("map")
+            yield from self.due("detect", "segment")
+
+    def due(self, *phases: Phase) -> list[list[Phase]]:
+        """Return one request of those phases that are to be run; none if there are none."""
+        found = [phase for phase in phases if phase in self.phases]
+        return [found] if found else []
 
     def batch(self, batch: Sequence[Phase]) -> Generator[Event, None, None]:
         """Run phases that may be asked for together."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from napari_fada.training.augment import augment
 from napari_fada.training.losses import answer_loss
 from napari_fada.training.model import FadaMini, ModelSize, pick_states
 from napari_fada.training.optimiser import Average, Optimiser
-from napari_fada.training.pretrain import Picker, save
+from napari_fada.training.pretrain import Picker, VisionBatches, save
 from napari_fada.training.questions import Question, draw
 from napari_fada.training.samples import Sample
 from napari_fada.training.targets import Heads, Targets, make_targets, weighted
@@ -117,6 +118,24 @@ class Conversations(IterableDataset[Batch]):
             yield Batch(images * 2 - 1, targets, collate(questions, rng, 6))
 
 
+def fit_heads(
+    heads: Heads, model: FadaMini, train: Sequence[Sample], steps: int, seed: int, workers: int
+) -> None:
+    """Teach fresh heads to read a tower that was trained before and stands still."""
+    optimiser = Optimiser(heads.named_parameters(), other_lr=1e-2, total=steps, warmup=10)
+    batches = DataLoader(
+        VisionBatches(train, model.size.vision, 32, seed),
+        batch_size=None,
+        num_workers=workers,
+        prefetch_factor=4 if workers else None,
+    )
+    for images, targets in islice(batches, steps):
+        with torch.no_grad():
+            tokens = model.visual(images)
+        weighted(heads.losses(tokens, targets)).backward()
+        optimiser.step()
+
+
 def load_tower(model: FadaMini, heads: Heads, checkpoint: Path) -> None:
     """Start from the averaged weights of the first stage."""
     average = torch.load(checkpoint, weights_only=False)["average"]
@@ -140,6 +159,8 @@ def instruct(
     auxiliary: float = 0.5,
     still: int = 0,
     rate: float = 0.01,
+    spread: tuple[float, float] = (12.0, 4.0),
+    start: FadaMini | None = None,
     finished: Callable[[], bool] = lambda: False,
     look: Callable[[FadaMini], str] = lambda _: "",
     report: Callable[[str], None] = print,
@@ -162,6 +183,10 @@ def instruct(
         Steps in which the tower stands still, while the language model learns to read it.
     rate
         Peak learning rate of the matrices.
+    spread
+        Spread of the bell around a number, in grid units, at first and after 70 % of the steps.
+    start
+        A trained model to go on from; its heads, which no pack keeps, are learned anew first.
     finished
         Asked after every step; true ends the run with a checkpoint.
     look
@@ -178,8 +203,12 @@ def instruct(
     model, heads = both["model"], both["heads"]
     assert isinstance(model, FadaMini)
     assert isinstance(heads, Heads)
-    if tower is not None and not checkpoint.exists():
-        load_tower(model, heads, tower)
+    if not checkpoint.exists():
+        if tower is not None:
+            load_tower(model, heads, tower)
+        if start is not None:
+            model.load_state_dict(start.state_dict())
+            fit_heads(heads, model, train, min(200, steps), seed, workers)
     optimiser = Optimiser(
         both.named_parameters(),
         matrix_lr=rate,
@@ -215,7 +244,8 @@ def instruct(
     for batch in batches:
         if optimiser.count >= steps or finished():
             break
-        spread = 12.0 - 8.0 * min(1.0, optimiser.count / (0.7 * steps))
+        done = min(1.0, optimiser.count / (0.7 * steps))
+        bell = spread[0] + (spread[1] - spread[0]) * done
         moving = optimiser.count >= still
         with torch.set_grad_enabled(moving):
             tokens = model.visual(batch.images)
@@ -231,7 +261,7 @@ def instruct(
                 continue
             hidden, _ = model.go_on(group.inputs, pick_states(states, group.rows), table)
             logits = hidden.flatten(0, 1)[group.places] @ table.T
-            found = answer_loss(logits, group.targets, spread)
+            found = answer_loss(logits, group.targets, bell)
             loss = loss + found.total * (len(group.targets) / total)
             note(words=found.words, numbers=found.numbers, error=found.error)
         loss.backward()

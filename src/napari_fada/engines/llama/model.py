@@ -153,18 +153,25 @@ class Model:
 
     def piece(self, token: int) -> bytes:
         """Return the bytes of a token; empty for control tokens."""
+        return self._pieces[token]
+
+    @cached_property
+    def _pieces(self) -> list[bytes]:
+        """The bytes of all tokens: lanes ask for them at the same time."""
+        return [self._read_piece(i) for i in range(self.vocabulary_size)]
+
+    def _read_piece(self, token: int) -> bytes:
         buffer = self._buffer
         n = self.lib.core.llama_token_to_piece(self.vocab, token, buffer, len(buffer), 0, False)
         if n < 0:
             self._buffer = ctypes.create_string_buffer(-n)
-            return self.piece(token)
+            return self._read_piece(token)
         return ctypes.string_at(buffer, n)
 
     @cached_property
     def table(self) -> TokenTable:
         """The whole vocabulary, for the forms of answers."""
-        pieces = [self.piece(i) for i in range(self.vocabulary_size)]
-        return TokenTable([b"" if self.ends(i) else piece for i, piece in enumerate(pieces)])
+        return TokenTable([b"" if self.ends(i) else p for i, p in enumerate(self._pieces)])
 
     def ends(self, token: int) -> bool:
         """Whether a token ends the answer."""

@@ -9,9 +9,10 @@ from types import TracebackType
 
 from napari_fada.engines.forms import JsonStyle, form_for
 from napari_fada.engines.llama.brake import Brake
-from napari_fada.engines.llama.context import Aborted
+from napari_fada.engines.llama.context import Aborted, Context
 from napari_fada.engines.llama.decode import Answer, Picker
 from napari_fada.engines.llama.image import check_image
+from napari_fada.engines.llama.lanes import Lanes
 from napari_fada.engines.llama.library import version
 from napari_fada.engines.llama.model import Model
 from napari_fada.engines.llama.prefix import Prefix
@@ -22,6 +23,8 @@ from napari_fada.errors import EngineError
 
 #: From this many cores on, answers of one call are decoded together (see docs/engine.md).
 BATCH_FROM_THREADS = 8
+#: Below that, so many answers are decoded at the same time, each on a share of the threads.
+LANES = 2
 #: Bytes of saved image prefixes; one of a 0.8B model takes about 25 MB.
 SAVED_PREFIXES = 256 * 2**20
 #: Above this many tokens, or where one step takes this long, a decode can be interrupted.
@@ -54,6 +57,9 @@ class LlamaEngine:
     batch : bool, optional
         Decode the answers of one call together. Default: on a graphics card or with many
         cores.
+    lanes : int, optional
+        Where they are not decoded together: how many are decoded at the same time, each in a
+        context of its own on a share of the threads. Default: two, or one on a single thread.
     forced : bool, optional
         Feed the tokens that the form of the answer leaves no choice about in batches. Faster,
         but rounded differently: where two tokens are almost equally probable, the other one
@@ -82,6 +88,7 @@ class LlamaEngine:
         n_ctx: int | None = None,
         gpu_layers: int = 0,
         batch: bool | None = None,
+        lanes: int | None = None,
         forced: bool | None = None,
         style: JsonStyle = "auto",
         template: ChatTemplate = QWEN,
@@ -104,6 +111,8 @@ class LlamaEngine:
             size = (image_size[1], image_size[0])
         many = gpu_layers != 0 or self._model.threads >= BATCH_FROM_THREADS
         self._together = many if batch is None else batch
+        self._lane_count = min(lanes or LANES, self._model.threads)
+        self._lanes: Lanes | None = None
         self._model.table  # noqa: B018 - read now: a large vocabulary takes a second
         self._temperature, self._seed = temperature, seed
         self._room = Workspace(
@@ -134,6 +143,7 @@ class LlamaEngine:
         """Free the memory. Calling it twice is allowed."""
         self._closed = True
         self._turn += 1
+        self._stop_lanes()
         self._room.close()
         self._model.free()
 
@@ -152,6 +162,7 @@ class LlamaEngine:
     ) -> Iterator[Token | Completion]:
         """Pass the events on as long as nothing else was asked in between."""
         if self._turn == turn:
+            self._stop_lanes()
             self._room.leave()
             self._brake.hold(cancel)
         try:
@@ -167,7 +178,15 @@ class LlamaEngine:
             )
         finally:
             if self._turn == turn:
+                self._stop_lanes()
                 self._room.leave()
+
+    def _stop_lanes(self) -> None:
+        """End what an answer that was not read to its end may still compute."""
+        if self._lanes is not None:
+            self._brake.pulled = True
+            self._lanes.stop()
+            self._lanes = None
 
     def _events(self, image: Image, prompts: Sequence[Prompt]) -> Iterator[Token | Completion]:
         answers = [
@@ -189,8 +208,11 @@ class LlamaEngine:
                     sequences=1 + len(groups[0]),
                 )
                 answers[0].image_seconds = seconds
-                for group in groups:
-                    yield from self._answer(group, prefix)
+                if len(groups) > 1 and self._lane_count > 1:
+                    yield from self._in_lanes(answers, prefix)
+                else:
+                    for group in groups:
+                        yield from self._answer(group, prefix, self._room.context)
         except Aborted:
             pass  # The unfinished answers are told below.
         except EngineError:
@@ -208,9 +230,17 @@ class LlamaEngine:
             *self._model.tokenise(self._template.after.encode(), special=True),
         ]
 
-    def _answer(self, group: list[Answer], prefix: Prefix) -> Iterator[Token | Completion]:
-        """Decode the answers of a group side by side until all have stopped."""
-        context = self._room.context
+    def _in_lanes(self, answers: list[Answer], prefix: Prefix) -> Iterator[Token | Completion]:
+        """Decode answers at the same time, in as many lanes as there are."""
+        contexts = self._room.lanes(self._lane_count, max(a.cells for a in answers))
+        self._lanes = Lanes(answers, contexts, lambda a, c: self._answer([a], prefix, c))
+        yield from self._lanes.events()
+        self._lanes = None
+
+    def _answer(
+        self, group: list[Answer], prefix: Prefix, context: Context
+    ) -> Iterator[Token | Completion]:
+        """Decode the answers of a group step by step until all have stopped."""
         for sequence, answer in enumerate(group, start=1):
             # All copies are made before anything is decoded, and sequence 0 stays as it is.
             context.copy(0, sequence)

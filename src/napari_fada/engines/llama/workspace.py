@@ -59,6 +59,8 @@ class Workspace:
         self._cells = cells
         self._context: Context | None = None
         self._current: Prefix | None = None
+        self._lanes: list[Context] = []
+        self._in_lanes = ""
         self._store = PrefixStore(saved)
 
     @property
@@ -170,15 +172,53 @@ class Workspace:
             self._current = None
             raise EngineError("The image prefix could not be moved to a larger context.")
 
+    def lanes(self, count: int, cells: int) -> list[Context]:
+        """Return contexts that share the threads, with the present prefix in each.
+
+        Parameters
+        ----------
+        count : int
+            How many.
+        cells : int
+            Tokens that one of them decodes behind the prefix at most.
+        """
+        assert self._current is not None
+        cells += self._current.cells
+        if len(self._lanes) != count or any(lane.cells < cells for lane in self._lanes):
+            self._free_lanes()
+            wanted = self._cells or min(self.limit, -(-cells // _ROUND) * _ROUND)
+            for _ in range(count):
+                lane = Context(
+                    self.model, cells=wanted, sequences=2,
+                    threads=max(1, self.model.threads // count), abort=self.brake.abort,
+                )  # fmt: skip
+                self._lanes.append(lane)
+        if self._in_lanes != self._current.key:
+            state = self.context.save(0)
+            self._in_lanes = ""
+            for lane in self._lanes:
+                lane.clear()
+                if not lane.restore(0, state):
+                    raise EngineError("The image prefix could not be copied to another context.")
+            self._in_lanes = self._current.key
+        return self._lanes
+
+    def _free_lanes(self) -> None:
+        self._in_lanes = ""
+        while self._lanes:
+            self._lanes.pop().free()
+
     def leave(self) -> None:
         """Forget everything behind the prefix."""
-        if self._context is not None:
-            for sequence in range(1, self._context.sequences):
-                self._context.drop(sequence)
+        for context in (self._context, *self._lanes):
+            if context is not None:
+                for sequence in range(1, context.sequences):
+                    context.drop(sequence)
 
     def reset(self) -> None:
         """Give up the context, after a failure; the next question builds a new one."""
         self._current = None
+        self._free_lanes()
         if self._context is not None:
             self._context.free()
             self._context = None
