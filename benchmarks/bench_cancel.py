@@ -28,7 +28,7 @@ def delay(engine: LlamaEngine, image: np.ndarray, after: float) -> tuple[float, 
     timer = threading.Timer(after, pull)
     timer.start()
     tokens, stops = 0, []
-    for event in engine.ask(image, prompts()[:1], cancel=cancel):
+    for event in engine.ask(image, prompts(), cancel=cancel):
         if hasattr(event, "stop"):
             stops.append(event.stop)
         else:
