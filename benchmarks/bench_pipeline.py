@@ -47,7 +47,7 @@ def scan(data: Path | None, size: tuple[int, int]) -> Image:
 
 
 def shared(model: Path, image: Image, options: dict[str, Any]) -> dict[str, Any]:
-    """Time our session, as the pipeline asks: the view, which decides the classes, then the rest."""
+    """Time our session as the pipeline asks: the view, which decides the classes, then the rest."""
     engine = LlamaEngine(model / "text.gguf", model / "vision.gguf", info=INFO, **options)
     asked = prompts()
     began, worked = time.perf_counter(), time.process_time()
