@@ -52,6 +52,21 @@ class ProjectError(FadaError):
     """A project file cannot be read or written."""
 
 
+class EditConflictError(ProjectError):
+    """An edit is about something that another window has changed in the meantime."""
+
+
+class NotWrittenError(ProjectError):
+    """An edit cannot be written where the project lies (full, gone, read-only, in use).
+
+    The edit itself is sound: it can be done again, there or in a copy elsewhere.
+    """
+
+
+class ProjectDamagedError(ProjectError):
+    """A project file is damaged; what can be read of it can be saved into a new one."""
+
+
 class LockedError(ProjectError):
     """An edit would change a structure that is locked."""
 

@@ -177,7 +177,7 @@ def test_review_states_and_comments_are_undone_too(project):
 def test_undo_and_redo_walk_the_history_and_erase_nothing(project):
     drawn = project.edit(*KEY, add=[box(source="expert")], label="Box drawn").added[0]
     project.set_report(*KEY, view="Other")
-    assert project.undo(*KEY).label == "Report edited"
+    assert project.undo(*KEY).label == "View: Other"
     assert project.undo(*KEY).label == "Box drawn"
     assert project.undo(*KEY) is None
     assert project.annotations(*KEY) == []

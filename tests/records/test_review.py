@@ -199,12 +199,13 @@ def test_a_scan_stays_in_review_as_long_as_one_of_its_frames_is(read):
     assert state(read) == "proposed"
 
 
-def test_undoing_the_end_on_another_frame_opens_the_scan_again(read):
+def test_undoing_the_end_on_another_frame_takes_all_of_it_back(read):
     read.save_reading(make_reading(SCAN, box("LV"), frame=2))
     review.finish(read, *KEY)
     read.undo(SHA, 2)
     assert statuses(read, 2) == {"LV": "proposed"}
-    assert state(read) == "in_review"
+    assert set(statuses(read).values()) == {"proposed"}
+    assert state(read) == "proposed"
 
 
 def test_skip_reject_and_reopen_a_scan(read):

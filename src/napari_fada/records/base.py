@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
@@ -12,7 +15,7 @@ import platformdirs
 from psygnal import Signal
 
 from napari_fada.errors import ProjectError
-from napari_fada.records import history, summary, tables
+from napari_fada.records import history, steps, summary, tables
 from napari_fada.records.history import Entry
 from napari_fada.records.listed import Stamp
 from napari_fada.records.reading import Reading
@@ -41,6 +44,7 @@ class ProjectFile:
     def __init__(self, store: Store, *, rater: str = "") -> None:
         self.rater = rater
         self._store = store
+        self._local = threading.local()
         with store.read() as c:
             row = c.execute("SELECT value FROM meta WHERE name = 'salt'").fetchone()
             self._salt = bytes(row[0])
@@ -161,6 +165,33 @@ class ProjectFile:
             self.changed.emit(sha256, frame)
         return set(rows)
 
+    @contextmanager
+    def together(self, label: str) -> Iterator[None]:
+        """Make everything that is done inside one transaction and one step of undo.
+
+        It may touch several frames and the scan as a whole; if anything inside raises, nothing
+        of it was done. ``changed`` is emitted when all of it is on the disk. Inside another such
+        block it is a part of that one.
+
+        Parameters
+        ----------
+        label : str
+            What the person did, for the history ("Copied to 4 frames").
+        """
+        held = getattr(self._local, "held", None)
+        if held is not None:
+            yield
+            return
+        self._local.held = held = []
+        try:
+            with self._store.write() as c:
+                first = _last_edit(c) + 1
+                yield
+                steps.put_act(c, first, label)
+        finally:
+            self._local.held = None
+        self._tell(*held)
+
     def check(self) -> list[str]:
         """Check the file thoroughly; return what is wrong with it (empty: it is sound)."""
         with self._store.read() as c:
@@ -185,14 +216,23 @@ class ProjectFile:
                 ]
         return problems
 
-    def _tell(self, entry: Entry | None) -> Entry | None:
-        if entry is not None:
+    def _tell(self, *entries: Entry | None) -> None:
+        """Emit ``changed``, once a frame, now or when the block of ``together`` has ended."""
+        found = [entry for entry in entries if entry is not None]
+        held: list[Entry] | None = getattr(self._local, "held", None)
+        if held is not None:
+            held += found
+            return
+        keys: dict[tuple[str, int], None] = {}
+        for entry in found:
             if entry.id == self._seen + 1:
                 self._seen = entry.id  # ours; anything between is another window's, for poll()
-            self.changed.emit(entry.sha256, entry.frame)
+            keys[entry.sha256, entry.frame] = None
+        for entry in found:
             if any(change.name.startswith(history.SCAN) for change in entry.changes):
-                self.changed.emit(entry.sha256, history.WHOLE)
-        return entry
+                keys[entry.sha256, history.WHOLE] = None
+        for key in keys:
+            self.changed.emit(*key)
 
 
 def _last_edit(connection: sqlite3.Connection) -> int:

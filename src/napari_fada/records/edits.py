@@ -11,8 +11,8 @@ import sqlite3
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from napari_fada.errors import LockedError, ProjectError
-from napari_fada.records import history, tables
+from napari_fada.errors import EditConflictError, LockedError
+from napari_fada.records import history, tables, wording
 from napari_fada.records.annotation import Annotation, new_uid, now
 from napari_fada.records.rows import Act, Edit
 
@@ -64,7 +64,16 @@ def edit(connection: sqlite3.Connection, sha256: str, act: Act, *, rater: str) -
         wanted |= {n: value for n, value in reviewing(frame).items() if n not in seen}
     begin = "" if frame == history.WHOLE else history.SCAN
     wanted |= states | {begin + name: value for name, value in act.scan_states.items()}
-    entry = history.do(connection, sha256, frame, wanted, label=act.label, rater=rater)
+    label = act.label
+    if not label:
+        pairs: list[wording.Pair] = [(live[u], a) for u, a in {**new, **rejected}.items()]
+        pairs += [(live[u], None) for u in remove if u not in rejected]
+        pairs += [(None, a) for a in added]
+        classes = {uid: a.category for uid, a in live.items()}
+        said = [wording.of_records(pairs), wording.of_state(act.states, frame, classes)]
+        said.append(wording.of_state(act.scan_states, history.WHOLE, classes))
+        label = "; ".join(filter(None, said))
+    entry = history.do(connection, sha256, frame, wanted, label=label, rater=rater)
     return Edit(entry, tuple(added), new, rejected)
 
 
@@ -117,7 +126,7 @@ def _refuse(
     """Raise if an act is about what is not there, what is locked, or the same thing twice."""
     lost = [uid for uid in (*act.replace, *remove) if uid not in live]
     if lost:
-        raise ProjectError(
+        raise EditConflictError(
             f"{len(lost)} of the structures to be changed are no longer there; another window "
             "may have changed them.",
             kept="What is in the project stands; this edit was not made.",

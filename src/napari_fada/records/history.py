@@ -2,8 +2,8 @@
 
 The state of a frame is a set of named cells (``record/<uid>``, ``field/<key>``, ``view``,
 ``review``, …). An edit is a list of changes to cells, each with the value before and after.
-An undo is itself an edit, with the changes turned round, so nothing is ever erased and any
-earlier state can be had again.
+An undo (see :mod:`~napari_fada.records.steps`) is itself an edit, with the changes turned
+round, so nothing is ever erased and any earlier state can be had again.
 
 What is said about a scan as a whole lies in cells of the frame ``WHOLE``. An edit of one of its
 frames may change them too: their names then begin with ``scan/``. So a person's act is one step
@@ -15,6 +15,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Literal, NamedTuple
 
 from napari_fada.records import summary
@@ -54,13 +56,6 @@ class Entry:
     rater: str
     at: str
     changes: tuple[Change, ...]
-
-
-class Stacks(NamedTuple):
-    """Edits that can be undone and redone; the next one is the last of each."""
-
-    undo: list[int]
-    redo: list[int]
 
 
 def cells(connection: sqlite3.Connection, sha256: str, frame: int) -> Cells:
@@ -105,19 +100,7 @@ def do(
     )
     if not changes:
         return None
-    return _append(connection, sha256, frame, "do", None, label, rater, changes)
-
-
-def undo(connection: sqlite3.Connection, sha256: str, frame: int, *, rater: str) -> Entry | None:
-    """Turn the last standing edit round; None if there is none."""
-    ready = stacks(connection, sha256, frame).undo
-    return _turn(connection, "undo", ready[-1], rater) if ready else None
-
-
-def redo(connection: sqlite3.Connection, sha256: str, frame: int, *, rater: str) -> Entry | None:
-    """Do the last undone edit again; None if there is none."""
-    ready = stacks(connection, sha256, frame).redo
-    return _turn(connection, "redo", ready[-1], rater) if ready else None
+    return append(connection, sha256, frame, "do", None, label, rater, changes)
 
 
 def restore(
@@ -127,28 +110,31 @@ def restore(
 
     ``edit`` 0 stands for the time before the first one.
     """
-    wanted: dict[str, str | None] = {}
-    for entry in entries(connection, sha256, frame, after=edit):
-        for change in entry.changes:
-            wanted.setdefault(change.name, change.before)
-    return do(connection, sha256, frame, wanted, label=f"Back to step {edit}", rater=rater)
+    past = cells_at(connection, sha256, frame, edit)
+    wanted: dict[str, str | None] = dict.fromkeys(cells(connection, sha256, frame))
+    row = connection.execute("SELECT label FROM edits WHERE id = ?", (edit,)).fetchone()
+    label = f"Brought back: {row[0]}" if row else "Brought back: before the first edit"
+    return do(connection, sha256, frame, wanted | past, label=label, rater=rater)
 
 
-def stacks(connection: sqlite3.Connection, sha256: str, frame: int) -> Stacks:
-    """Work out from the log what can be undone and redone now."""
+def cells_at(connection: sqlite3.Connection, sha256: str, frame: int, edit: int) -> Cells:
+    """Return the state of a frame as it was just after an edit (of this frame or another)."""
+    past = cells(connection, sha256, frame)
     rows = connection.execute(
-        "SELECT id, kind FROM edits WHERE sha256 = ? AND frame = ? ORDER BY id", (sha256, frame)
+        "SELECT e.frame, c.name, c.before FROM edits e JOIN changes c ON c.edit = e.id "
+        "WHERE e.sha256 = ?1 AND e.id > ?3 AND (e.frame = ?2 OR (?2 = ?4 AND c.name GLOB ?5)) "
+        "ORDER BY e.id DESC",
+        (sha256, frame, edit, WHOLE, f"{SCAN}*"),
     )
-    found = Stacks([], [])
-    for edit, kind in rows:
-        if kind == "do":
-            found.undo.append(edit)
-            found.redo.clear()
-        elif kind == "undo":
-            found.redo.append(found.undo.pop())
+    for of_frame, of_name, before in rows:
+        at_frame, name = place_of(of_frame, of_name)
+        if at_frame != frame:
+            continue
+        if before is None:
+            past.pop(name, None)
         else:
-            found.undo.append(found.redo.pop())
-    return found
+            past[name] = before
+    return past
 
 
 def entries(
@@ -168,14 +154,16 @@ def entries(
         where += " AND frame = ?"
         arguments.append(frame)
     rows = connection.execute(
-        "SELECT id, sha256, frame, kind, target, label, rater, at FROM edits "
-        f"WHERE {where} ORDER BY id",
+        "SELECT id, sha256, frame, kind, target, label, rater, at, name, before, after FROM edits "
+        f"LEFT JOIN changes ON edit = id WHERE {where} ORDER BY id, name",
         arguments,
-    ).fetchall()
-    return [
-        Entry(edit, sha, of_frame, kind, target, label, rater, at, _changes(connection, edit))
-        for edit, sha, of_frame, kind, target, label, rater, at in rows
-    ]
+    )
+    found: list[Entry] = []
+    for head, group in groupby(rows, key=itemgetter(*range(8))):
+        changes = tuple(Change(*row[8:]) for row in group if row[8] is not None)
+        edit, sha, of_frame, kind, target, label, rater, at = head
+        found.append(Entry(edit, sha, of_frame, kind, target, label, rater, at, changes))
+    return found
 
 
 def replay(connection: sqlite3.Connection) -> dict[tuple[str, int], Cells]:
@@ -195,51 +183,7 @@ def replay(connection: sqlite3.Connection) -> dict[tuple[str, int], Cells]:
     return {key: found for key, found in state.items() if found}
 
 
-def _turn(connection: sqlite3.Connection, kind: Action, target: int, rater: str) -> Entry:
-    sha256, frame, label = connection.execute(
-        "SELECT sha256, frame, label FROM edits WHERE id = ?", (target,)
-    ).fetchone()
-    changes = _changes(connection, target)
-    if kind == "undo":
-        changes = tuple(Change(c.name, c.after, c.before) for c in changes)
-    changes = _settled(connection, sha256, frame, changes)
-    return _append(connection, sha256, frame, kind, target, label, rater, changes)
-
-
-def _settled(
-    connection: sqlite3.Connection, sha256: str, frame: int, changes: tuple[Change, ...]
-) -> tuple[Change, ...]:
-    """Return what an undo or redo changes, as far as it is also about the scan.
-
-    The cells of the frame are turned in their order. What was said about the scan stays if an
-    edit of another frame has changed it since. The scan is in review as long as one of its
-    frames is, and not finished if a frame no longer is.
-    """
-    if frame == WHOLE:
-        return changes
-    now_ = {SCAN + name: value for name, value in cells(connection, sha256, WHOLE).items()}
-    turned = {
-        c.name: c for c in changes if not c.name.startswith(SCAN) or now_.get(c.name) == c.before
-    }
-    if REVIEW in turned:
-        others = connection.execute(
-            "SELECT 1 FROM cells WHERE sha256 = ? AND name = ? AND frame >= 0 AND frame <> ?",
-            (sha256, REVIEW, frame),
-        ).fetchone()
-        here, name = turned[REVIEW].after, SCAN + REVIEW
-        stands = now_.get(name)
-        found = turned[name].after if name in turned else stands
-        if here is None and others is None and found == IN_REVIEW:
-            found = None
-        elif (found is None and (here or others)) or (
-            here in (None, IN_REVIEW) and found in ("accepted", "corrected")
-        ):
-            found = IN_REVIEW
-        turned[name] = Change(name, stands, found)
-    return tuple(c for c in turned.values() if c.before != c.after)
-
-
-def _append(
+def append(
     connection: sqlite3.Connection,
     sha256: str,
     frame: int,
@@ -249,6 +193,7 @@ def _append(
     rater: str,
     changes: tuple[Change, ...],
 ) -> Entry:
+    """Write an edit to the log, and bring the cells to what it says."""
     at = now()
     cursor = connection.execute(
         "INSERT INTO edits (sha256, frame, kind, target, label, rater, at) "
@@ -273,7 +218,8 @@ def _append(
     return Entry(edit, sha256, frame, kind, target, label, rater, at, changes)
 
 
-def _changes(connection: sqlite3.Connection, edit: int) -> tuple[Change, ...]:
+def changes_of(connection: sqlite3.Connection, edit: int) -> tuple[Change, ...]:
+    """Return what one edit changed."""
     rows = connection.execute(
         "SELECT name, before, after FROM changes WHERE edit = ? ORDER BY name", (edit,)
     )

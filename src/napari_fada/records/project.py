@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Literal
 
-from napari_fada.records import deriving, edits, history, standing, tables
+from napari_fada.records import deriving, edits, history, standing, tables, wording
 from napari_fada.records.annotation import Annotation
-from napari_fada.records.base import ProjectFile, default_path
+from napari_fada.records.base import default_path
 from napari_fada.records.deriving import Derived
 from napari_fada.records.history import Entry
+from napari_fada.records.project_history import ProjectHistory
 from napari_fada.records.reading import PHASES, Phase, Reading
 from napari_fada.records.reading import Mapping as ClassMapping
 from napari_fada.records.rows import WHOLE, Act, Edit, Report
@@ -23,7 +24,7 @@ Show = Literal["first", "replace", "add", "no"]
 STATE_NAMES = ("review", "comment", "score", "lock", "reason", "asked", "stale")
 
 
-class Project(ProjectFile):
+class Project(ProjectHistory):
     """A project file. Open it with ``Project.open``; use it as a context manager.
 
     Every method that changes something is one transaction: when it returns, the change is on
@@ -89,7 +90,8 @@ class Project(ProjectFile):
                 label=label,
                 rater=self.rater,
             )
-        return self._tell(entry)
+        self._tell(entry)
+        return entry
 
     # Annotations
 
@@ -143,7 +145,8 @@ class Project(ProjectFile):
             Taking away what a model proposed (or a correction of it) writes a rejection; what
             the expert drew is just no longer there.
         label : str
-            What was done, for the history.
+            What was done, for the history; made up from the changes if it is not given ("Brain
+            corrected (3 vertices moved)").
 
         Returns
         -------
@@ -161,7 +164,7 @@ class Project(ProjectFile):
         return self.act(sha256, act)[0]
 
     def act(self, sha256: str, *acts: Act) -> list[Edit]:
-        """Carry out acts on frames of one scan: one transaction, one step of undo on each.
+        """Carry out acts on frames of one scan: one transaction, one step of undo.
 
         Raises
         ------
@@ -172,10 +175,9 @@ class Project(ProjectFile):
         """
         for act in acts:
             _check_names((*act.states, *act.scan_states))
-        with self._store.write() as c:
+        with self.together(acts[0].label if acts else ""), self._store.write() as c:
             done = [edits.edit(c, sha256, act, rater=self.rater) for act in acts]
-        for one in done:
-            self._tell(one.entry)
+            self._tell(*(one.entry for one in done))
         return done
 
     def derive(
@@ -237,9 +239,10 @@ class Project(ProjectFile):
             )
             if wanted and by_person:
                 wanted |= edits.reviewing(frame)
-            label = label or "Report edited"
+            label = label or wording.of_report(wanted)
             entry = history.do(c, sha256, frame, wanted, label=label, rater=self.rater)
-        return self._tell(entry)
+        self._tell(entry)
+        return entry
 
     def state(self, sha256: str, frame: int) -> dict[str, str]:
         """Return review state, comments, scores and locks of a frame (or of ``WHOLE``)."""
@@ -257,39 +260,8 @@ class Project(ProjectFile):
         ValueError
             If a name does not begin with one of ``STATE_NAMES``.
         """
-        act = Act(frame, states=values, label=label or "Review", by_person=False)
+        act = Act(frame, states=values, label=label, by_person=False)
         return self.act(sha256, act)[0].entry
-
-    # History
-
-    def undo(self, sha256: str, frame: int) -> Entry | None:
-        """Undo the last step on a frame; None if there is none. Works after reopening."""
-        with self._store.write() as c:
-            entry = history.undo(c, sha256, frame, rater=self.rater)
-        return self._tell(entry)
-
-    def redo(self, sha256: str, frame: int) -> Entry | None:
-        """Redo what was undone last; None if there is nothing."""
-        with self._store.write() as c:
-            entry = history.redo(c, sha256, frame, rater=self.rater)
-        return self._tell(entry)
-
-    def restore(self, sha256: str, frame: int, edit: int) -> Entry | None:
-        """Bring a frame to its state just after an edit (0: before the first) as a new edit."""
-        with self._store.write() as c:
-            entry = history.restore(c, sha256, frame, edit, rater=self.rater)
-        return self._tell(entry)
-
-    def steps(self, sha256: str, frame: int) -> tuple[int, int]:
-        """Return how many steps can be undone and redone."""
-        with self._store.read() as c:
-            found = history.stacks(c, sha256, frame)
-        return len(found.undo), len(found.redo)
-
-    def history(self, sha256: str | None = None, frame: int | None = None) -> list[Entry]:
-        """Return who did what when, oldest first, undo and redo included."""
-        with self._store.read() as c:
-            return history.entries(c, sha256, frame)
 
 
 def _check_names(names: Iterable[str]) -> None:

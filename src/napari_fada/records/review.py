@@ -93,7 +93,7 @@ def accept(project: Project, sha256: str, frame: int, uids: Iterable[str]) -> Ed
     """Accept structures as they are. What the expert drew or corrected needs no accepting."""
     chosen = _chosen(project, sha256, frame, uids)
     wanted = [a for a in chosen if a.status in ("proposed", "rejected")]
-    label = f"accept {_named(wanted)}"
+    label = f"{_named(wanted)} accepted"
     return _judge(project, sha256, frame, wanted, "accepted", label)
 
 
@@ -103,7 +103,7 @@ def reject(
     """Reject structures, for a reason; on what is rejected already the reason is changed."""
     chosen = _chosen(project, sha256, frame, uids)
     why = {REASON + a.uid: reason.strip() or None for a in chosen}
-    label = f"reject {_named(chosen)}" + (f": {reason.strip()}" if reason.strip() else "")
+    label = f"{_named(chosen)} rejected" + (f": {reason.strip()}" if reason.strip() else "")
     return _judge(project, sha256, frame, chosen, "rejected", label, states=why)
 
 
@@ -116,7 +116,7 @@ def bring_back(project: Project, sha256: str, frame: int, uids: Iterable[str]) -
         was = before[a.uid]
         status: Status = was.status if was and was.status != "rejected" else "proposed"
         wishes[a.uid] = replace(a, status=status)
-    act = Act(frame, replace=wishes, label=f"bring back {_named(chosen)}")
+    act = Act(frame, replace=wishes, label=f"{_named(chosen)} no longer rejected")
     return project.act(sha256, act)[0]
 
 
@@ -128,7 +128,7 @@ def set_locked(
     act = Act(
         frame,
         states={LOCK + a.uid: "1" if locked else None for a in chosen},
-        label=f"{'lock' if locked else 'unlock'} {_named(chosen)}",
+        label=f"{_named(chosen)} {'locked' if locked else 'unlocked'}",
     )
     return project.act(sha256, act)[0]
 
@@ -163,7 +163,9 @@ def finish(project: Project, sha256: str, frame: int) -> ReviewState:
     acts = [_finished(project, sha256, f) for f in frames]
     corrected = any(act.states["review"] == "corrected" for act in acts)
     state: ReviewState = "corrected" if corrected else "accepted"
-    acts = [replace(a, scan_states={"review": state}, label=f"finish: {state}") for a in acts]
+    acts = [
+        replace(a, scan_states={"review": state}, label=f"Scan finished: {state}") for a in acts
+    ]
     project.act(sha256, *acts)
     return state
 
@@ -171,25 +173,25 @@ def finish(project: Project, sha256: str, frame: int) -> ReviewState:
 def reject_scan(project: Project, sha256: str, frame: int, reason: str = "") -> None:
     """Say that a scan cannot be used; its structures stay as they are."""
     cells = {"review": "rejected", "reason": reason.strip() or None}
-    label = "reject the scan" + (f": {reason.strip()}" if reason.strip() else "")
+    label = "Scan rejected" + (f": {reason.strip()}" if reason.strip() else "")
     project.act(sha256, Act(frame, scan_states=cells, label=label))
 
 
 def skip_scan(project: Project, sha256: str, frame: int) -> None:
     """Leave a scan for another time or another person."""
-    project.act(sha256, Act(frame, scan_states={"review": "skipped"}, label="skip the scan"))
+    project.act(sha256, Act(frame, scan_states={"review": "skipped"}, label="Scan skipped"))
 
 
 def reopen(project: Project, sha256: str, frame: int) -> None:
     """Bring a finished scan back into review."""
     cells = {"review": "in_review", "reason": None}
-    project.act(sha256, Act(frame, scan_states=cells, label="review the scan again"))
+    project.act(sha256, Act(frame, scan_states=cells, label="Scan reviewed again"))
 
 
 def set_comment(project: Project, sha256: str, frame: int, text: str) -> None:
     """Keep a comment on a scan; an empty one takes it away."""
     cells = {"comment": text.strip() or None}
-    project.act(sha256, Act(frame, scan_states=cells, label="comment"))
+    project.act(sha256, Act(frame, scan_states=cells))
 
 
 def set_score(project: Project, sha256: str, frame: int, of: ScoreOf, value: int | None) -> None:
@@ -203,7 +205,7 @@ def set_score(project: Project, sha256: str, frame: int, of: ScoreOf, value: int
     if of not in get_args(ScoreOf) or value not in (None, *SCORES):
         raise ValueError(f"{of} {value}: scores are 1, 2 or 3 for annotation or interpretation")
     cells = {f"score/{of}": None if value is None else str(value)}
-    label = f"score of the {of}: {value or 'taken back'}"
+    label = f"Score of the {of}: {value or 'taken back'}"
     project.act(sha256, Act(frame, scan_states=cells, label=label))
 
 
@@ -244,7 +246,7 @@ def _finished(project: Project, sha256: str, frame: int) -> Act:
         frame,
         replace={a.uid: replace(a, status="accepted") for a in still_open},
         states={"review": "corrected" if changed else "accepted"},
-        label=f"accept the rest ({len(still_open)})",
+        label=f"The rest accepted ({len(still_open)})",
     )
 
 

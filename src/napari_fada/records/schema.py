@@ -93,12 +93,16 @@ CREATE TABLE cells (
 
 _KEPT = ("readings", "records", "edits", "changes")
 
-_GUARDS = "".join(
-    f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
-    f"BEGIN SELECT RAISE(ABORT, '{table} are never changed'); END;\n"
-    for table in _KEPT
-    for verb in ("UPDATE", "DELETE")
-)
+
+def guards(*tables: str) -> str:
+    """Return the triggers that refuse to change or delete rows of tables."""
+    return "".join(
+        f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
+        f"BEGIN SELECT RAISE(ABORT, '{table} are never changed'); END;\n"
+        for table in tables
+        for verb in ("UPDATE", "DELETE")
+    )
+
 
 _VERSION_2 = """
 CREATE TABLE listed (
@@ -147,8 +151,21 @@ CREATE TABLE summaries (
 ) WITHOUT ROWID;
 """
 
+_VERSION_3 = """
+CREATE TABLE acts (                         -- edits first to last are one act of a person
+    first INTEGER PRIMARY KEY REFERENCES edits (id),
+    last INTEGER NOT NULL REFERENCES edits (id),
+    label TEXT NOT NULL
+);
+CREATE INDEX edits_turned ON edits (target) WHERE target IS NOT NULL;
+"""
+
 #: Step i leads from version i to version i + 1; a new file takes all of them.
-MIGRATIONS: tuple[str, ...] = (_VERSION_1 + _GUARDS, _VERSION_2)
+MIGRATIONS: tuple[str, ...] = (
+    _VERSION_1 + guards(*_KEPT),
+    _VERSION_2,
+    _VERSION_3 + guards("acts"),
+)
 
 
 def version(connection: sqlite3.Connection) -> int:

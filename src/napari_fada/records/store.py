@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from napari_fada.errors import ProjectError
+from napari_fada.errors import NotWrittenError, ProjectDamagedError, ProjectError
 from napari_fada.records import schema
 from napari_fada.records.annotation import now
 
@@ -25,6 +25,8 @@ from napari_fada.records.annotation import now
 CHECKED_WHOLE = 32 * 2**20
 
 _HEADER = b"SQLite format 3\0"
+_WHOLE = ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
+_PART = ("SAVEPOINT part", "RELEASE part", "ROLLBACK TO part")
 _KEPT = "Every edit before this one is in the file."
 
 
@@ -74,6 +76,8 @@ class Store:
     def write(self) -> Iterator[sqlite3.Connection]:
         """Give the connection inside a transaction: all of it is kept, or nothing is.
 
+        Inside another such block of the same thread it is a part of that one's transaction.
+
         Raises
         ------
         ProjectError
@@ -81,20 +85,25 @@ class Store:
         """
         with self.lock:
             if not self.writable:
-                raise ProjectError(
+                raise NotWrittenError(
                     f"{self.path} is open for looking only: the file or its folder is read-only.",
                     kept="Nothing in the file was changed; this edit was not made.",
                     todo="Copy the project to a folder you may write to and open the copy.",
                 )
-            self._require_present()
+            inner = self.connection.in_transaction
+            if not inner:
+                self._require_present()
+            begin, end, back = _PART if inner else _WHOLE
             with _explained(self.path):
-                self.connection.execute("BEGIN IMMEDIATE")
+                self.connection.execute(begin)
                 try:
                     yield self.connection
-                    self.connection.execute("COMMIT")
+                    self.connection.execute(end)
                 except BaseException:
-                    if self.connection.in_transaction:
-                        self.connection.execute("ROLLBACK")
+                    if self.connection.in_transaction:  # SQLite may have rolled back itself
+                        self.connection.execute(back)
+                        if inner:
+                            self.connection.execute(end)
                     raise
 
     def _require_present(self) -> None:
@@ -102,7 +111,7 @@ class Store:
         with suppress(OSError):
             if self.path.stat().st_ino == self._inode:
                 return
-        raise ProjectError(
+        raise NotWrittenError(
             f"The project file is no longer at {self.path} (moved, deleted, or the drive is gone).",
             kept="Edits made before that are in the file, wherever it is now; this one was "
             "not made.",
@@ -265,11 +274,11 @@ def _require_project(path: Path) -> None:
     )
 
 
-def _damaged(path: Path, detail: str) -> ProjectError:
-    return ProjectError(
+def _damaged(path: Path, detail: str) -> ProjectDamagedError:
+    return ProjectDamagedError(
         f"The project file {path} is damaged ({detail}).",
         kept="It was not changed any further.",
-        todo="Restore it from a backup, or start a new project and export what can still be read.",
+        todo="Save what can be read into a new file, restore a backup, or start a new project.",
     )
 
 
@@ -286,13 +295,13 @@ def _explained(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         code = _code(error)
         if code == sqlite3.SQLITE_FULL:
-            raise ProjectError(
+            raise NotWrittenError(
                 f"There is no space left for the project {path}.",
                 kept=f"{_KEPT} This one was not made.",
                 todo="Free some space on that drive, then do it again.",
             ) from error
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            raise ProjectError(
+            raise NotWrittenError(
                 f"Another program keeps the project {path} locked.",
                 kept=f"{_KEPT} This one was not made.",
                 todo="Wait for it to finish or close it, then do it again.",
@@ -300,7 +309,7 @@ def _explained(path: Path) -> Iterator[None]:
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise _damaged(path, str(error)) from error
         if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
-            raise ProjectError(
+            raise NotWrittenError(
                 f"The project {path} cannot be reached or written ({error}).",
                 kept=f"{_KEPT} This one was not made.",
                 todo="Check the drive, the space on it and your rights there, then open the "

@@ -217,7 +217,7 @@ class LabelsBinding:
             if not mask.any():
                 if record is not None:
                     edit.remove.append(record.uid)
-                    edit.label = f"erase {record.category}"
+                    edit.label = f"{record.category} erased"
                 continue
             name = record.category if record else raster.class_of(value) or self._desk.active_class
             outline = _outline(mask, name)
@@ -225,7 +225,7 @@ class LabelsBinding:
                 edit.replace[record.uid] = corrected(
                     record, rater, points=outline.points, rings=outline.rings
                 )
-                edit.label = f"paint {name}"
+                edit.label = f"{name} painted"
             else:
                 edit.add.append(
                     Annotation(
@@ -236,7 +236,7 @@ class LabelsBinding:
                         rater=rater,
                     )
                 )
-                edit.label = f"paint new {name}"
+                edit.label = f"{name} drawn with the brush"
         return edit
 
 

@@ -151,11 +151,11 @@ class PointsBinding:
         drafts: dict[str, Annotation] = {}
         edits: dict[int, Edit] = {}
 
-        def change(uid: str, part: int, point: Point | None, what: str) -> None:
+        def change(uid: str, part: int, point: Point | None) -> None:
             frame, record = self._records[uid]
             now = drafts.get(uid) or corrected(record, self._desk.rater)
             drafts[uid] = replace(now, **codec.with_point(now, part, point))
-            edits.setdefault(frame, Edit(frame)).label = f"{what} {record.category}"
+            edits.setdefault(frame, Edit(frame))
 
         fresh: list[int] = []
         for i, row in enumerate(np.asarray(layer.data)):
@@ -165,9 +165,9 @@ class PointsBinding:
                 continue
             seen.add(key)
             if not np.array_equal(row, self._data[known[key]]):
-                change(*key, self._point(row), "move point of")
+                change(*key, self._point(row))
         for uid, part in known.keys() - seen:
-            change(uid, part, None, "remove point of")
+            change(uid, part, None)
         for i in fresh:
             self._place(np.asarray(layer.data[i]), str(classes[i]), drafts, edits)
         for uid, record in drafts.items():
@@ -199,9 +199,7 @@ class PointsBinding:
                 if uid not in drafts:
                     now = corrected(record, self._desk.rater)
                 drafts[uid] = replace(now, **codec.with_point(now, part, point))
-                edit.label = f"place point of {name}"
                 return
-        edit.label = f"add {name}"
         edit.add.append(
             Annotation(
                 name,

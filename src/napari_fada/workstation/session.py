@@ -195,7 +195,7 @@ class Session(ScanSession):
         """Give the selected structures another class, as one edit."""
         uids = self.layers.selected_uids() if self.layers else []
         found = [pair for pair in map(self.find, uids) if pair]
-        edit = Edit(found[0][0] if found else 0, f"class becomes {name}")
+        edit = Edit(found[0][0] if found else 0)
         for _, record in found:
             if record.kind == "keypoints" and len(point_names(name)) != len(record.points):
                 self.say(f"{name} does not have the {len(record.points)} points of this one.")

@@ -86,10 +86,8 @@ class ShapeEdits:
         edit = self._edit(row.frame)
         if row.part == 0:
             edit.remove.append(row.record.uid)
-            edit.label = f"remove {row.record.category}"
         else:
             self._draft(shown).rings[row.part] = None
-            edit.label = f"remove a part of {row.record.category}"
 
     def _moved(self, moved: Moved) -> None:
         row = moved.shown.row
@@ -102,7 +100,6 @@ class ShapeEdits:
             )
         elif ring != codec.ring_of(row.record, row.part):
             self._draft(moved.shown).rings[row.part] = ring
-            self._edit(row.frame).label = f"change {row.record.category}"
 
     def _renamed(self, shown: Shown, name: str) -> None:
         old = shown.row.record.category
@@ -110,7 +107,6 @@ class ShapeEdits:
             self._desk.say(f"There is no class “{name}”: it stays {old}.", "warning")
             return
         self._draft(shown).category = name
-        self._edit(shown.row.frame).label = f"{old} becomes {name}"
 
     def _drawn(self, drawn: Drawn) -> None:
         desk = self._desk
@@ -124,7 +120,6 @@ class ShapeEdits:
         edit.add.append(
             Annotation(name, self._kind, ring, source="expert", status="accepted", rater=desk.rater)
         )
-        edit.label = f"add {name}"
 
     def _ring(self, vertices: Vertices, shape_type: str, shown: Shown | None = None) -> Ring | None:
         """Return what a shape stands for inside the frame, None if it has no area."""
