@@ -43,8 +43,8 @@ def edit(connection: sqlite3.Connection, sha256: str, act: Act, *, rater: str) -
         if old.status == "rejected":
             continue
         wanted[RECORD + uid] = None
-        if _root(connection, old).source != "expert":
-            rejected[uid] = _judged(old, old, "rejected", rater)
+        if root(connection, old).source != "expert":
+            rejected[uid] = judged(old, old, "rejected", rater)
     states = dict(act.states)
     for uid, record in {**new, **rejected}.items():
         tables.put_record(connection, sha256, frame, record, place_of=uid)
@@ -175,15 +175,16 @@ def _replacement(
     if _content(wish) == _content(old):
         if wish.status == old.status:
             return None
-        return _judged(old, wish, wish.status, rater)
+        return judged(old, wish, wish.status, rater)
     if wish.status == "rejected":
-        return _judged(old, old, "rejected", rater)
-    drawn = _root(connection, old).source == "expert"
-    record = _judged(old, wish, "accepted" if drawn else "corrected", rater)
+        return judged(old, old, "rejected", rater)
+    drawn = root(connection, old).source == "expert"
+    record = judged(old, wish, "accepted" if drawn else "corrected", rater)
     return replace(record, source="expert")
 
 
-def _judged(old: Annotation, wish: Annotation, status: str, rater: str) -> Annotation:
+def judged(old: Annotation, wish: Annotation, status: str, rater: str) -> Annotation:
+    """Return the record that follows ``old`` when someone has judged it."""
     return replace(
         wish,
         uid=new_uid(),
@@ -208,5 +209,6 @@ def _content(a: Annotation) -> tuple[object, ...]:
     return a.category, a.kind, a.points, a.rings, a.visibility
 
 
-def _root(connection: sqlite3.Connection, annotation: Annotation) -> Annotation:
+def root(connection: sqlite3.Connection, annotation: Annotation) -> Annotation:
+    """Return what a record goes back to: a proposal, an import, or the first drawing."""
     return ([annotation, *tables.ancestors(connection, annotation)])[-1]

@@ -183,6 +183,21 @@ def replay(connection: sqlite3.Connection) -> dict[tuple[str, int], Cells]:
     return {key: found for key, found in state.items() if found}
 
 
+def take_over(
+    connection: sqlite3.Connection, entry: Entry, kind: Action, target: int | None
+) -> int:
+    """Write a line of another file's history into this one's, with its own time and rater.
+
+    The state before it must be the one that it was made on. The summaries are not brought up
+    to date: that is done once, after the last line.
+    """
+    label = entry.label
+    if kind != entry.kind:
+        label = f"{'Undone' if entry.kind == 'undo' else 'Redone'}: {label}"
+    who = (entry.sha256, entry.frame, kind, target, label, entry.rater, entry.at)
+    return _write(connection, *who, entry.changes)
+
+
 def append(
     connection: sqlite3.Connection,
     sha256: str,
@@ -195,6 +210,23 @@ def append(
 ) -> Entry:
     """Write an edit to the log, and bring the cells to what it says."""
     at = now()
+    edit = _write(connection, sha256, frame, kind, target, label, rater, at, changes)
+    judged = not any(change.name == "reading" for change in changes)
+    summary.refresh(connection, sha256, frame, edit=edit, rater=rater if judged else "")
+    return Entry(edit, sha256, frame, kind, target, label, rater, at, changes)
+
+
+def _write(
+    connection: sqlite3.Connection,
+    sha256: str,
+    frame: int,
+    kind: Action,
+    target: int | None,
+    label: str,
+    rater: str,
+    at: str,
+    changes: tuple[Change, ...],
+) -> int:
     cursor = connection.execute(
         "INSERT INTO edits (sha256, frame, kind, target, label, rater, at) "
         "VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -213,9 +245,7 @@ def append(
             connection.execute(
                 "INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?)", (sha256, at_frame, cell, after)
             )
-    judged = not any(change.name == "reading" for change in changes)
-    summary.refresh(connection, sha256, frame, edit=edit, rater=rater if judged else "")
-    return Entry(edit, sha256, frame, kind, target, label, rater, at, changes)
+    return edit
 
 
 def changes_of(connection: sqlite3.Connection, edit: int) -> tuple[Change, ...]:

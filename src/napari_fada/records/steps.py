@@ -70,7 +70,7 @@ def stacks(connection: sqlite3.Connection, sha256: str, frame: int) -> Stacks:
     return _stacks((edit, kind, target) for edit, _, kind, target in rows)
 
 
-def _stacks_of(connection: sqlite3.Connection, sha256: str, frame: int) -> Stacks:
+def stacks_of(connection: sqlite3.Connection, sha256: str, frame: int) -> Stacks:
     """Return what was done to one frame and nothing else."""
     return _stacks(
         connection.execute(
@@ -137,7 +137,7 @@ def _turn_act(
     done: list[Entry] = []
     left: set[int] = set()
     for edit, frame in members:
-        known = _stacks_of(connection, sha256, frame)
+        known = stacks_of(connection, sha256, frame)
         if edit not in (known.undo if kind == "undo" else known.redo):
             if kind == "redo" and edit not in known.undo:
                 left.add(frame)  # an act of its own came after the undo

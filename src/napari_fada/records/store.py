@@ -139,7 +139,7 @@ class Store:
                     connection.execute("PRAGMA journal_mode = WAL")
                 finally:
                     connection.close()
-                _publish(draft, self.path)
+                publish(draft, self.path)
             except OSError as error:
                 raise ProjectError(
                     f"No project can be made at {self.path}: {error.strerror}.",
@@ -243,15 +243,23 @@ class Store:
         )
 
 
-def _publish(draft: Path, path: Path) -> None:
-    """Give a finished file its name without ever replacing one that has it already."""
+def publish(draft: Path, path: Path) -> bool:
+    """Give a finished file its name without ever replacing one that has it already.
+
+    Returns
+    -------
+    bool
+        False if there is such a file (another window made it in the same moment).
+    """
     try:
         path.hardlink_to(draft)
     except FileExistsError:
-        return  # another window made the project in the same moment; that one is used
+        return False
     except OSError:
-        if not path.exists():  # file systems without hard links (FAT, some network drives)
-            draft.rename(path)
+        if path.exists():  # file systems without hard links (FAT, some network drives)
+            return False
+        draft.rename(path)
+    return True
 
 
 def _require_project(path: Path) -> None:

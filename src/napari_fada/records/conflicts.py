@@ -1,0 +1,210 @@
+"""What two raters disagree on: open until one side is chosen, or something third is put there.
+
+A conflict is a cell of the frame that it is about (``conflict/<id>``). Deciding it takes the
+cell away and sets what was chosen in the same edit, so undo and history cover the decision.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from napari_fada.errors import ProjectError
+from napari_fada.records import edits, history, tables
+from napari_fada.records.annotation import Annotation, new_uid, now
+from napari_fada.records.history import Entry
+from napari_fada.records.project import Project
+
+CONFLICT = "conflict/"
+What = Literal["structure", "field", "view", "review"]
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """One thing that two raters say differently.
+
+    Attributes
+    ----------
+    scan, frame : str, int
+        sha256 of the scan; frame -1 is the scan itself.
+    what : {"structure", "field", "view", "review"}
+        What it is about.
+    name : str
+        The class of the structure (the first rater's, if they differ); the key of the field;
+        the name of the cell (``view``, ``review``, ``score/annotation``, …).
+    a, b : str or None
+        What each says: the uid of a record (``Project.record`` gives it; it may be a
+        rejection), or the text. None: nothing.
+    iou : float or None
+        Likeness of two structures; None if there is only one, or none to compare.
+    rater_a, rater_b : str
+        Who says so.
+    """
+
+    id: str
+    scan: str
+    frame: int
+    what: What
+    name: str
+    a: str | None
+    b: str | None
+    iou: float | None = None
+    rater_a: str = ""
+    rater_b: str = ""
+
+    @property
+    def cell(self) -> str:
+        """Name of the cell that keeps it."""
+        return CONFLICT + self.id
+
+    def to_json(self) -> str:
+        """Return what the cell holds."""
+        names = ("what", "name", "a", "b", "iou", "rater_a", "rater_b")
+        return json.dumps({name: getattr(self, name) for name in names}, ensure_ascii=False)
+
+    @classmethod
+    def from_cell(cls, scan: str, frame: int, name: str, value: str) -> Conflict:
+        """Rebuild a conflict from its cell."""
+        return cls(name.removeprefix(CONFLICT), scan, frame, **json.loads(value))
+
+
+def open_conflicts(project: Project, scan: str | None = None) -> list[Conflict]:
+    """Return the conflicts that wait for a decision, by scan and frame."""
+    with project._store.read() as c:
+        rows = c.execute(
+            "SELECT k.sha256, k.frame, k.name, k.value FROM cells k JOIN scans s USING (sha256) "
+            "WHERE k.name > 'conflict/' AND k.name < 'conflict0' AND (?1 IS NULL OR sha256 = ?1) "
+            "ORDER BY s.added, s.rowid, k.frame, k.name",
+            (scan,),
+        ).fetchall()
+    return [Conflict.from_cell(*row) for row in rows]
+
+
+def decided_conflicts(project: Project, scan: str | None = None) -> list[tuple[Conflict, Entry]]:
+    """Return the conflicts that were decided, each with the edit that did it, oldest first."""
+    standing = {conflict.id for conflict in open_conflicts(project, scan)}
+    found: dict[str, tuple[Conflict, Entry]] = {}
+    for entry in project.history(scan):
+        for change in entry.changes:
+            if not change.name.startswith(CONFLICT) or change.before is None:
+                continue
+            conflict = Conflict.from_cell(entry.sha256, entry.frame, change.name, change.before)
+            if conflict.id not in standing and entry.kind != "undo":
+                found[conflict.id] = conflict, entry
+    return list(found.values())
+
+
+def resolve(
+    project: Project,
+    conflict: Conflict,
+    choose: Literal["a", "b"] | Annotation | None = None,
+    *,
+    value: str | None = None,
+) -> Entry | None:
+    """Decide a conflict, as one edit that can be undone.
+
+    Parameters
+    ----------
+    project : Project
+        The merged project; its ``rater`` is who decides.
+    conflict : Conflict
+        One of :func:`open_conflicts`.
+    choose : {"a", "b"} or Annotation
+        Whose word counts (also where that is: nothing is there), or the structure as it was
+        drawn anew.
+    value : str, optional
+        Instead of ``choose``, for a field, a view or a review state: another text.
+
+    Raises
+    ------
+    ProjectError
+        If it was decided in the meantime, or nothing can be written. Nothing is changed then.
+    ValueError
+        If neither or both of ``choose`` and ``value`` are given, or one that does not fit.
+    """
+    if (choose is None) == (value is None):
+        raise ValueError("say either whose word counts or what stands instead")
+    if isinstance(choose, Annotation) != (
+        conflict.what == "structure" and choose not in ("a", "b")
+    ):
+        raise ValueError(f"a {conflict.what} cannot be decided like this")
+    with project._store.write() as c:
+        if conflict.cell not in history.cells(c, conflict.scan, conflict.frame):
+            raise ProjectError(
+                "This conflict has been decided in the meantime.",
+                kept="The decision that was made stands.",
+                todo="Look at it; undo it if it was wrong.",
+            )
+        if conflict.what == "structure":
+            assert choose is not None
+            wanted = _structure(c, conflict, choose, project.rater)
+        else:
+            text = value if value is not None else getattr(conflict, str(choose))
+            wanted = _word(c, conflict, text)
+        entry = history.do(
+            *(c, conflict.scan, conflict.frame, {conflict.cell: None, **wanted}),
+            label=_label(conflict, choose),
+            rater=project.rater,
+        )
+    project._tell(entry)
+    return entry
+
+
+def _label(conflict: Conflict, choose: object) -> str:
+    name = conflict.name.replace("_", " ")
+    if choose == "a":
+        return f"Conflict decided: {name} as {conflict.rater_a or 'the first rater'} has it"
+    if choose == "b":
+        return f"Conflict decided: {name} as {conflict.rater_b or 'the second rater'} has it"
+    return f"Conflict decided: {name} made anew"
+
+
+def _structure(
+    connection: sqlite3.Connection,
+    conflict: Conflict,
+    choose: Literal["a", "b"] | Annotation,
+    rater: str,
+) -> Mapping[str, str | None]:
+    if isinstance(choose, Annotation):
+        parent = tables.find_record(connection, conflict.a or conflict.b or "")
+        drawn = parent is None or edits.root(connection, parent).source == "expert"
+        record = replace(
+            choose,
+            uid=new_uid(),
+            parent=parent.uid if parent else None,
+            source="expert",
+            status="accepted" if drawn else "corrected",
+            rater=rater,
+            created=now(),
+        )
+        tables.put_record(
+            *(connection, conflict.scan, conflict.frame, record),
+            place_of=parent.uid if parent else None,
+        )
+        return {edits.RECORD + record.uid: "1"}
+    chosen, other = (conflict.a, conflict.b) if choose == "a" else (conflict.b, conflict.a)
+    if chosen is not None:
+        return {edits.RECORD + chosen: "1"}
+    # Nothing is to be there: what a model proposed must not be proposed again.
+    gone = tables.find_record(connection, other or "")
+    if gone is None or edits.root(connection, gone).source == "expert":
+        return {}
+    rejection = edits.judged(gone, gone, "rejected", rater)
+    tables.put_record(connection, conflict.scan, conflict.frame, rejection, place_of=gone.uid)
+    return {edits.RECORD + rejection.uid: "1"}
+
+
+def _word(
+    connection: sqlite3.Connection, conflict: Conflict, text: str | None
+) -> Mapping[str, str | None]:
+    if conflict.what == "review":
+        return {conflict.name: text}
+    cells = history.cells(connection, conflict.scan, conflict.frame)
+    reading = tables.get_reading(connection, cells["reading"]) if "reading" in cells else None
+    if conflict.what == "view":
+        return {"view": None if reading and reading.view == text else text}
+    said: Any = reading.interpretation.get(conflict.name) if reading else None
+    return {f"field/{conflict.name}": None if said == text else text}

@@ -1,0 +1,170 @@
+"""Two raters' project files become a third one: the history of both, and what they disagree on.
+
+The log of each scan in the merged project reads: what the first rater did, that state set
+aside, what the second rater did, and the merge. So either rater's state can be had again with
+``restore``, and the merge itself is an edit like any other. What both files have in common
+(one is a copy of the other, or both are copies of a third) is there once.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Generator, Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from napari_fada.errors import ProjectError
+from napari_fada.records import merge_rows
+from napari_fada.records.agreement import Agreement
+from napari_fada.records.conflicts import (
+    Conflict,
+    decided_conflicts,
+    open_conflicts,
+    resolve,
+)
+from napari_fada.records.merge_scan import ScanMerge
+from napari_fada.records.merge_state import Compared
+from napari_fada.records.project import Project
+from napari_fada.records.store import Store, publish
+
+__all__ = [
+    "Conflict",
+    "MergeFinished",
+    "MergeProgress",
+    "decided_conflicts",
+    "merge_projects",
+    "open_conflicts",
+    "resolve",
+]
+
+
+class _Cancel(Protocol):
+    def is_set(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class MergeProgress:
+    """``done`` of ``total`` scans are merged."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class MergeFinished:
+    """The end of a merge.
+
+    ``both`` scans were worked on by both raters; ``conflicts`` are open in the new project;
+    ``ungrouped`` scans lost the mark of whose they are (see :mod:`~.merge_rows`). Cancelled:
+    no project was made.
+    """
+
+    scans: int
+    both: int
+    conflicts: tuple[Conflict, ...]
+    agreement: Agreement | None
+    ungrouped: int = 0
+    cancelled: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary."""
+        return {
+            "scans": self.scans,
+            "both": self.both,
+            "ungrouped": self.ungrouped,
+            "cancelled": self.cancelled,
+            "conflicts": [
+                {name: getattr(c, name) for name in Conflict.__slots__} for c in self.conflicts
+            ],
+            "agreement": self.agreement.to_dict() if self.agreement else None,
+        }
+
+
+def merge_projects(
+    a: Path,
+    b: Path,
+    out: Path,
+    *,
+    rater: str = "",
+    threshold: float = 0.5,
+    cancel: _Cancel | None = None,
+) -> Iterator[MergeProgress | MergeFinished]:
+    """Merge two projects into a new file; neither of the two is changed.
+
+    Parameters
+    ----------
+    a, b : Path
+        Projects of two raters, of the same scans or not; a window may have them open. Where
+        they agree, the first one's shape stands.
+    out : Path
+        The new project; there must be no such file.
+    rater : str
+        Who merges; written into the merge's edits.
+    threshold : float
+        Structures of one class with an IoU of at least this are the same.
+    cancel : optional
+        When set, the work ends and no file is left.
+
+    Yields
+    ------
+    MergeProgress, MergeFinished
+
+    Raises
+    ------
+    ProjectError
+        If ``out`` exists, both projects are one file, or something cannot be read or written.
+    """
+    if out.exists():
+        raise _exists(out)
+    if a.resolve() == b.resolve():
+        raise ProjectError(
+            "A project cannot be merged with itself.", todo="Choose two project files."
+        )
+    draft = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        with (
+            Project.open(a, create=False) as first,
+            Project.open(b, create=False) as second,
+            closing(Store(draft)) as store,
+        ):
+            finished = yield from _fill(store, first, second, rater, threshold, cancel)
+        if not finished.cancelled and not publish(draft, out):
+            raise _exists(out)
+    finally:
+        for name in ("", "-wal", "-shm"):
+            with suppress(OSError):
+                draft.with_name(draft.name + name).unlink()
+    yield finished
+
+
+def _fill(
+    store: Store, a: Project, b: Project, rater: str, threshold: float, cancel: _Cancel | None
+) -> Generator[MergeProgress, None, MergeFinished]:
+    with store.write() as c, a._store.read() as from_a, b._store.read() as from_b:
+        taken = merge_rows.take_both(c, from_a, from_b)
+        scans = [row[0] for row in c.execute("SELECT sha256 FROM scans ORDER BY added, rowid")]
+        names = (a.path.stem, b.path.stem)
+        compared = Compared()
+        conflicts: list[Conflict] = []
+        for done, sha256 in enumerate(scans):
+            if cancel is not None and cancel.is_set():
+                return MergeFinished(0, 0, (), None, cancelled=True)
+            merge = ScanMerge(c, sha256, names, rater, threshold)
+            conflicts += merge.run(from_a, from_b, taken, compared)
+            yield MergeProgress(done + 1, len(scans))
+        merge_rows.derive(c)
+        agreement = compared.agreement()
+        merge_rows.remember(c, names, agreement)
+    return MergeFinished(
+        *(len(scans), compared.scans, tuple(conflicts), agreement, taken.ungrouped)
+    )
+
+
+def _exists(out: Path) -> ProjectError:
+    return ProjectError(
+        f"There is a file at {out} already.",
+        kept="It was not touched, and no merge was made.",
+        todo="Choose another name for the merged project.",
+    )

@@ -1,0 +1,288 @@
+"""What stands after a merge: where two raters agree, and what they are asked about.
+
+Works on the states of one frame as either rater left it; nothing is read or written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from napari_fada.records.agreement import Agreement, Opinion, assign, compare, match
+from napari_fada.records.annotation import Annotation, new_uid
+from napari_fada.records.conflicts import Conflict, What
+from napari_fada.records.edits import RECORD
+from napari_fada.records.reading import INTERPRETATION_KEYS
+from napari_fada.records.rows import WHOLE, Report
+
+#: Review states in which the scan counts as good for use: no conflict between them.
+_USABLE = frozenset({"accepted", "corrected"})
+_FINAL = frozenset({*_USABLE, "rejected", "skipped"})
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A frame as one rater left it.
+
+    ``records`` are those that stand, rejections too; ``roots`` leads from the uid of each to
+    the uid that it goes back to. ``judged`` says whether this rater has worked on the frame.
+    """
+
+    rater: str = ""
+    judged: bool = False
+    cells: Mapping[str, str] = field(default_factory=dict)
+    records: tuple[Annotation, ...] = ()
+    roots: Mapping[str, str] = field(default_factory=dict)
+    report: Report = field(default_factory=Report)
+
+    def opinion(self) -> Opinion:
+        """Return what the rater says, without proposals that were not judged."""
+        judged = [a for a in self.records if a.status in ("accepted", "corrected")]
+        return Opinion(tuple(judged), self.report.fields, self.report.view)
+
+
+@dataclass(slots=True)
+class Merged:
+    """The cells that stand after the merge, and the conflicts that are open."""
+
+    cells: dict[str, str] = field(default_factory=dict)
+    conflicts: list[Conflict] = field(default_factory=list)
+
+
+class FrameMerge:
+    """The merge of one frame; ``result`` holds it.
+
+    Parameters
+    ----------
+    key : (sha256, frame)
+        Of the frame.
+    a, b : Side
+        As either rater left it.
+    size : (width, height)
+        Of the image.
+    threshold : float
+        Structures of one class that are at least this alike are the same; the first rater's
+        stands then.
+    """
+
+    def __init__(
+        self, key: tuple[str, int], a: Side, b: Side, size: tuple[int, int], threshold: float
+    ) -> None:
+        self._key, self._a, self._b = key, a, b
+        self._size, self._threshold = size, threshold
+        self.result = Merged()
+        if not (a.judged and b.judged):
+            self._take_one(a if a.judged or (a.cells and not b.judged) else b)
+        else:
+            self._take_both()
+
+    def _take_one(self, side: Side) -> None:
+        self.result.cells.update(side.cells)
+
+    def _take_both(self) -> None:
+        a, b = self._a, self._b
+        cells = self.result.cells
+        # Names that have no rule below (locks, reasons, questions asked): both are kept.
+        rest = {**b.cells, **a.cells}
+        ruled = ("record/", "field/", "view", "review", "score/", "comment", "reading")
+        cells |= {name: value for name, value in rest.items() if not name.startswith(ruled)}
+        reading = a.cells.get("reading") or b.cells.get("reading")
+        if reading is not None:
+            cells["reading"] = reading
+        if self._key[1] != WHOLE:
+            self._structures()
+            self._words()
+        self._comments()
+        self._reviews()
+        standing = {name.removeprefix(RECORD) for name in cells if name.startswith(RECORD)}
+        for name in list(cells):
+            what, _, uid = name.partition("/")
+            if what in ("lock", "reason") and uid not in standing:
+                del cells[name]
+
+    # Structures
+
+    def _structures(self) -> None:
+        a, b = self._a, self._b
+        shared = {r.uid for r in a.records} & {r.uid for r in b.records}
+        self._stand(*(r for r in a.records if r.uid in shared))
+        mine = [r for r in a.records if r.uid not in shared]
+        yours = [r for r in b.records if r.uid not in shared]
+        lone_a, lone_b = self._match(_kept(mine), _kept(yours))
+        self._across_classes(lone_a, lone_b)
+        self._against_rejections(lone_a, yours, "a")
+        self._against_rejections(lone_b, mine, "b")
+        for one in lone_a:
+            self._ask("structure", one.category, one.uid, None)
+        for one in lone_b:
+            self._ask("structure", one.category, None, one.uid)
+        self._open_and_rejected(mine, yours)
+
+    def _match(
+        self, mine: list[Annotation], yours: list[Annotation]
+    ) -> tuple[list[Annotation], list[Annotation]]:
+        """Settle what is of one class; return what has no partner."""
+        lone_a, lone_b = [], []
+        for one, two, alike in match(mine, yours, self._size):
+            if one is not None and two is not None:
+                if alike >= self._threshold:
+                    self._stand(one)
+                else:
+                    self._ask("structure", one.category, one.uid, two.uid, alike)
+            elif one is not None:
+                lone_a.append(one)
+            elif two is not None:
+                lone_b.append(two)
+        return lone_a, lone_b
+
+    def _across_classes(self, lone_a: list[Annotation], lone_b: list[Annotation]) -> None:
+        """Find structures that lie in one place and got two names; they leave the lists."""
+        for one, two, alike in assign(lone_a, lone_b, self._size):
+            if one is not None and two is not None and alike >= self._threshold:
+                self._ask("structure", one.category, one.uid, two.uid, alike)
+                lone_a.remove(one)
+                lone_b.remove(two)
+
+    def _against_rejections(
+        self, lone: list[Annotation], others: list[Annotation], side: Literal["a", "b"]
+    ) -> None:
+        """Set a structure against the other's rejection of the same proposal, or its silence."""
+        rejected = [r for r in others if r.status == "rejected"]
+        waiting = {self._root(r) for r in others if r.status == "proposed"}
+        for one in list(lone):
+            no = next((r for r in rejected if self._root(r) == self._root(one)), None)
+            if no is None:
+                alike = match(
+                    [one], [r for r in rejected if r.category == one.category], self._size
+                )
+                no = next((two for o, two, s in alike if o and two and s >= self._threshold), None)
+            if no is not None:
+                pair = (one.uid, no.uid) if side == "a" else (no.uid, one.uid)
+                self._ask("structure", one.category, *pair)
+                lone.remove(one)
+            elif self._root(one) in waiting:  # the other has not judged it
+                self._stand(one)
+                lone.remove(one)
+
+    def _open_and_rejected(self, mine: list[Annotation], yours: list[Annotation]) -> None:
+        """Keep rejections that no one objects to, and the open proposals of the reading kept."""
+        asked = {uid for c in self.result.conflicts for uid in (c.a, c.b)}
+        judged = {
+            self._root(r) for r in (*mine, *yours) if r.status != "proposed" or r.uid in asked
+        }
+        seen: set[str] = set()
+        for record in (*mine, *yours):
+            root = self._root(record)
+            if record.status == "rejected" and record.uid not in asked and root not in seen:
+                seen.add(root)
+                self._stand(record)
+        proposing = mine if self._a.cells.get("reading") else yours
+        self._stand(
+            *(r for r in proposing if r.status == "proposed" and self._root(r) not in judged)
+        )
+
+    def _root(self, record: Annotation) -> str:
+        return self._a.roots.get(record.uid) or self._b.roots.get(record.uid) or record.uid
+
+    def _stand(self, *records: Annotation) -> None:
+        self.result.cells |= {RECORD + r.uid: "1" for r in records}
+
+    # Words
+
+    def _words(self) -> None:
+        mine, yours = self._a.report, self._b.report
+        for key in INTERPRETATION_KEYS:
+            touched = key in mine.expert_fields or key in yours.expert_fields
+            self._word("field", key, f"field/{key}", mine.fields, yours.fields, touched)
+        touched = mine.expert_view is not None or yours.expert_view is not None
+        one, two = ({"view": r.view} if r.view else {} for r in (mine, yours))
+        self._word("view", "view", "view", one, two, touched)
+
+    def _word(
+        self,
+        what: What,
+        key: str,
+        cell: str,
+        mine: Mapping[str, str],
+        yours: Mapping[str, str],
+        touched: bool,
+    ) -> None:
+        one, two = mine.get(key), yours.get(key)
+        if (one or "").split() != (two or "").split():
+            if touched:
+                self._ask(what, key, one, two)
+            return
+        kept = self._a.report if "reading" in self._a.cells else self._b.report
+        model = kept.model_view if what == "view" else kept.model_fields.get(key)
+        expert = self._a.cells.get(cell, self._b.cells.get(cell))
+        if expert is not None and expert != model:
+            self.result.cells[cell] = expert
+
+    def _comments(self) -> None:
+        one, two = (side.cells.get("comment", "") for side in (self._a, self._b))
+        if one and two and one != two:
+            one = f"{self._a.rater or 'A'}: {one}\n{self._b.rater or 'B'}: {two}"
+        if one or two:
+            self.result.cells["comment"] = one or two
+
+    def _reviews(self) -> None:
+        cells = self.result.cells
+        names = {n for n in (*self._a.cells, *self._b.cells) if n.startswith("score/")}
+        for name in sorted(names):
+            one, two = self._a.cells.get(name), self._b.cells.get(name)
+            if one == two or one is None or two is None:
+                cells[name] = one or two or ""
+            else:
+                self._ask("review", name, one, two)
+        one, two = (side.cells.get("review") for side in (self._a, self._b))
+        if self._key[1] != WHOLE:  # whether a frame is through follows from what is in it
+            if one or two:
+                through = one == two and not self.result.conflicts
+                cells["review"] = (one if through else None) or "in_review"
+        elif one in _FINAL and two in _FINAL and not (one == two or {one, two} <= _USABLE):
+            self._ask("review", "review", one, two)
+        elif one == two and one is not None:
+            cells["review"] = one
+        elif {one, two} <= _USABLE:
+            cells["review"] = "corrected"
+        elif one in _FINAL or two in _FINAL or "in_review" in (one, two):
+            cells["review"] = "in_review"
+
+    def _ask(
+        self, what: What, name: str, a: str | None, b: str | None, alike: float | None = None
+    ) -> None:
+        conflict = Conflict(
+            *(new_uid(), *self._key, what, name, a, b, alike, self._a.rater, self._b.rater)
+        )
+        self.result.conflicts.append(conflict)
+        self.result.cells[conflict.cell] = conflict.to_json()
+
+
+def _kept(records: list[Annotation]) -> list[Annotation]:
+    return [r for r in records if r.status in ("accepted", "corrected")]
+
+
+class Compared:
+    """What both raters have said of the same frames and scans, gathered for the figures."""
+
+    def __init__(self) -> None:
+        self._frames: list[tuple[Opinion, Opinion]] = []
+        self._reviews: list[tuple[str, str]] = []
+        self.scans = 0
+
+    def add(self, a: Mapping[int, Side], b: Mapping[int, Side]) -> None:
+        """Take in one scan: its frames, and the scan itself, as either has left them."""
+        both = [frame for frame in a if a[frame].judged and b[frame].judged]
+        self.scans += bool(both)
+        self._frames += [
+            (a[frame].opinion(), b[frame].opinion()) for frame in both if frame != WHOLE
+        ]
+        if WHOLE in both:
+            one, two = (side[WHOLE].cells.get("review", "") for side in (a, b))
+            if one in _FINAL and two in _FINAL:
+                self._reviews.append((one, two))
+
+    def agreement(self) -> Agreement:
+        """Work out the figures."""
+        return compare(self._frames, self._reviews)

@@ -1,0 +1,423 @@
+"""Two raters' files in one: history of both, what agrees, what is asked, and how it is decided."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import threading
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+
+from napari_fada.errors import ProjectError
+from napari_fada.records.conflicts import decided_conflicts, open_conflicts, resolve
+from napari_fada.records.merge import MergeFinished, MergeProgress, merge_projects
+from napari_fada.records.project import WHOLE, Project
+from napari_fada.records.worklist import Worklist
+from record_samples import box, make_reading, make_scan, polygon
+
+SCAN = make_scan()
+SHA = SCAN.sha256
+KEY = (SHA, 0)
+
+
+class Desk:
+    """Two raters' projects, and their merge."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.a, self.b, self.c = (folder / f"{name}.fada" for name in "abc")
+
+    def rater(self, name):
+        return Project.open(self.folder / f"{name[0].lower()}.fada", rater=name)
+
+    def merge(self, **options) -> MergeFinished:
+        *progress, end = merge_projects(self.a, self.b, self.c, rater="Chris", **options)
+        assert all(isinstance(event, MergeProgress) for event in progress)
+        assert [event.done for event in progress] == list(range(1, end.scans + 1))
+        with self.merged() as project:
+            assert project.check() == []
+        return end
+
+    def merged(self):
+        return Project.open(self.c, rater="Dana", create=False)
+
+
+@pytest.fixture
+def desk(tmp_path):
+    return Desk(tmp_path)
+
+
+@pytest.fixture
+def start(desk):
+    """Give both raters a copy of a project with one reading: Brain (0.9) and CSP (0.5)."""
+    reading = make_reading(SCAN)
+    with Project.open(desk.a, rater="Lead") as project:
+        project.add_scan(SCAN)
+        project.save_reading(reading)
+    shutil.copy(desk.a, desk.b)
+    return reading
+
+
+def accept(project, *annotations):
+    return project.edit(
+        *KEY, replace={a.uid: replace(a, status="accepted") for a in annotations}, label="Accepted"
+    )
+
+
+def moved(annotation, by):
+    return replace(annotation, points=tuple((x + by, y) for x, y in annotation.points))
+
+
+def what(conflicts):
+    return [(c.what, c.name, c.a is not None, c.b is not None) for c in conflicts]
+
+
+def test_history_of_both_is_kept_and_either_state_can_be_had_again(desk, start):
+    brain, csp = start.annotations
+    with desk.rater("Anna") as a:
+        accept(a, brain)
+        a.edit(*KEY, remove=[csp.uid])
+        a.undo(*KEY)
+        states = [a.annotations(*KEY, include_rejected=True)]
+        lines = [[(e.label, e.rater, e.kind, e.at) for e in a.history()]]
+    with desk.rater("Ben") as b:
+        b.edit(*KEY, add=[box("LV", 100, source="expert")])
+        b.undo(*KEY)
+        b.redo(*KEY)
+        states.append(b.annotations(*KEY, include_rejected=True))
+        lines.append([(e.label, e.rater, e.kind, e.at) for e in b.history()])
+    desk.merge()
+    with desk.merged() as c:
+        log = c.history()
+        ours = [k for k, e in enumerate(log) if e.rater == "Chris"]
+        labels = ["Set aside: a, for b"] * 2 + ["Merged: a and b"]  # the scan, the frame
+        assert [log[k].label for k in ours] == labels
+        theirs = [(e.label, e.rater, e.kind, e.at) for e in log if e.rater != "Chris"]
+        assert theirs == [*lines[0], *lines[1][1:]]  # the first line is common to both
+        ends = (ours[0], ours[2])
+        for last, state in zip(ends, states, strict=True):
+            c.restore(*KEY, log[last - 1].id)
+            assert c.annotations(*KEY, include_rejected=True) == state
+        while c.undo(*KEY):
+            assert c.check() == []
+
+
+@pytest.mark.parametrize("turned", ["undo", "redo"])
+def test_undo_and_redo_of_what_both_have_in_common(desk, start, turned):
+    brain, _ = start.annotations
+    with Project.open(desk.a, rater="Lead") as lead:
+        accept(lead, brain)
+        if turned == "redo":
+            lead.undo(*KEY)
+    shutil.copy(desk.a, desk.b)
+    with desk.rater("Anna") as a:
+        a.set_report(*KEY, view="ABDOMEN")
+    with desk.rater("Ben") as b:
+        (b.undo if turned == "undo" else b.redo)(*KEY)
+        b.set_state(*KEY, {"comment": "no"})
+        b.undo(*KEY)
+        b.redo(*KEY)
+        state = b.annotations(*KEY)
+    desk.merge()
+    with desk.merged() as c:
+        log = c.history()
+        # A redo of what was undone before both parted follows Anna's work here.
+        assert ("Redone: Accepted" in [e.label for e in log]) == (turned == "redo")
+        last = max(e.id for e in log if e.rater == "Ben")
+        c.restore(*KEY, last)
+        assert c.annotations(*KEY) == state
+        while c.undo(*KEY):
+            assert c.check() == []
+
+
+def test_what_one_act_did_to_several_frames_stays_one_act(desk, start):
+    assert start
+    with desk.rater("Anna") as a, a.together("Copied to 2 frames"):
+        for frame in (1, 2):
+            a.edit(SHA, frame, add=[box(source="expert")])
+    with desk.rater("Ben") as b:
+        b.edit(*KEY, add=[box("LV", source="expert")])
+    desk.merge()
+    with desk.merged() as c:
+        while c.annotations(SHA, 1):
+            assert len(c.annotations(SHA, 1)) == len(c.annotations(SHA, 2))
+            c.undo(SHA, 1)
+        assert c.annotations(SHA, 2) == []
+
+
+def test_what_agrees_stands_once(desk, start):
+    brain, csp = start.annotations
+    with desk.rater("Anna") as a:
+        hers = accept(a, brain).replaced[brain.uid]
+        a.edit(*KEY, remove=[csp.uid])
+        a.set_report(*KEY, view="ABDOMEN", fields={"image_quality": "good"})
+        a.set_state(SHA, WHOLE, {"review": "corrected", "score/annotation": "1"})
+    with desk.rater("Ben") as b:
+        b.edit(*KEY, replace={brain.uid: moved(brain, 4)})
+        b.edit(*KEY, remove=[csp.uid])
+        b.set_report(*KEY, view="ABDOMEN", fields={"image_quality": " good"})
+        b.set_state(SHA, WHOLE, {"review": "corrected", "score/annotation": "1"})
+    end = desk.merge()
+    assert (end.scans, end.both, end.conflicts) == (1, 1, ())
+    with desk.merged() as c:
+        assert c.annotations(*KEY) == [hers]
+        assert len(c.annotations(*KEY, include_rejected=True)) == 2
+        assert (c.report(*KEY).view, c.report(*KEY).fields["image_quality"]) == ("ABDOMEN", "good")
+        assert c.state(SHA, WHOLE) == {"review": "corrected", "score/annotation": "1"}
+    figures = end.agreement
+    (only,) = figures.structures
+    assert (only.category, only.frames) == ("Brain", 1)
+    assert 0.8 < only.iou < only.dice < 1
+    assert (figures.view.equal, figures.review.kappa) == (1, 1)
+
+
+def test_what_differs_is_asked_and_does_not_stand(desk, start):
+    brain, csp = start.annotations
+    with desk.rater("Anna") as a:
+        accept(a, csp)
+        a.edit(*KEY, replace={brain.uid: replace(brain, category="Head")})  # another class
+        a.edit(*KEY, add=[box("LV", 150, 60, 20, source="expert")])  # Ben has none
+        a.set_report(*KEY, fields={"image_quality": "good"}, view="ABDOMEN")
+        a.set_state(SHA, WHOLE, {"review": "corrected", "score/annotation": "1", "comment": "?"})
+    with desk.rater("Ben") as b:
+        accept(b, brain)
+        b.edit(*KEY, replace={csp.uid: moved(csp, 20)})  # IoU 0.2
+        b.set_report(*KEY, fields={"image_quality": "poor"})
+        b.set_state(SHA, WHOLE, {"review": "rejected", "score/annotation": "3", "comment": "!"})
+        b.set_state(SHA, WHOLE, {"review": "accepted"})
+    end = desk.merge()
+    with desk.merged() as c:
+        conflicts = open_conflicts(c)
+        assert sorted(what(conflicts)) == [
+            ("field", "image_quality", True, True),
+            ("review", "score/annotation", True, True),
+            ("structure", "CSP", True, True),
+            ("structure", "Head", True, True),
+            ("structure", "LV", True, False),
+            ("view", "view", True, True),
+        ]
+        assert {x.id for x in conflicts} == {x.id for x in end.conflicts}
+        assert {(x.rater_a, x.rater_b) for x in conflicts} == {("Anna", "Ben")}
+        assert c.annotations(*KEY) == []
+        assert c.state(SHA, WHOLE)["review"] == "in_review"
+        assert c.state(SHA, WHOLE)["comment"] == "Anna: ?\nBen: !"
+        assert Worklist(c).of_scan(SHA).state == "in_review"
+        likeness = {x.name: x.iou for x in conflicts if x.what == "structure"}
+        assert likeness["CSP"] == pytest.approx(0.2)
+        assert likeness["Head"] == 1
+        assert likeness["LV"] is None
+
+
+def test_an_acceptance_against_a_rejection_of_one_proposal(desk, start):
+    _, csp = start.annotations
+    with desk.rater("Anna") as a:
+        a.edit(*KEY, remove=[csp.uid])
+    with desk.rater("Ben") as b:
+        accept(b, csp)
+    (conflict,) = desk.merge().conflicts
+    with desk.merged() as c:
+        assert c.record(conflict.a).status == "rejected"
+        assert c.record(conflict.b).status == "accepted"
+        # The other proposal was judged by no one; it is still open.
+        assert [a.category for a in c.annotations(*KEY)] == ["Brain"]
+        resolve(c, conflict, "a")
+        assert [a.category for a in c.annotations(*KEY)] == ["Brain"]
+        c.undo(*KEY)
+        resolve(c, conflict, "b")
+        assert [a.category for a in c.annotations(*KEY)] == ["Brain", "CSP"]
+
+
+def test_what_only_one_has_judged_is_taken_without_asking(desk, start):
+    brain, csp = start.annotations
+    with desk.rater("Anna") as a:
+        accept(a, brain)
+    with desk.rater("Ben") as b:
+        b.edit(*KEY, replace={csp.uid: moved(csp, 1)})
+    assert desk.merge().conflicts == ()
+    with desk.merged() as c:
+        assert [(a.category, a.status) for a in c.annotations(*KEY)] == [
+            ("Brain", "accepted"),
+            ("CSP", "corrected"),
+        ]
+
+
+def test_the_same_answers_read_twice_are_there_once(desk):
+    """Each rater ran the model: other uids and times, the same content."""
+    made = {}
+    for name in ("Anna", "Ben"):
+        with desk.rater(name) as project:
+            project.add_scan(SCAN)
+            reading = make_reading(SCAN)
+            project.save_reading(reading)
+            made[name] = accept(project, reading.annotations[0])
+            if name == "Ben":
+                project.edit(*KEY, remove=[reading.annotations[1].uid])
+    assert desk.merge().conflicts == ()
+    with desk.merged() as c:
+        assert len(c.readings(*KEY)) == 1
+        assert [(a.category, a.rater) for a in c.annotations(*KEY)] == [("Brain", "Anna")]
+        his = next(iter(made["Ben"].replaced.values()))
+        assert c.record(c.record(his.uid).parent).status == "proposed"
+
+
+def test_scans_of_one_file_only_come_along_with_their_list(desk, tmp_path):
+    other = make_scan("b.png", path=tmp_path / "b.png")
+    with desk.rater("Anna") as a:
+        a.add_scan(SCAN)
+        a.set_state(SHA, WHOLE, {"review": "skipped"})
+        Worklist(a).add([tmp_path / "c.png"])
+    with desk.rater("Ben") as b:
+        b.add_scan(other)
+        b.edit(other.sha256, 2, add=[polygon(source="expert")])
+        Worklist(b).add([tmp_path / "c.png", tmp_path / "d.png"])
+    end = desk.merge()
+    assert (end.scans, end.both, end.conflicts) == (2, 0, ())
+    assert end.ungrouped == 1  # salted otherwise
+    with desk.merged() as c:
+        assert {(i.name, i.state) for i in Worklist(c).items()} == {
+            ("a.png", "skipped"),
+            ("b.png", "in_review"),
+            ("c.png", "new"),
+            ("d.png", "new"),
+        }
+        assert len(c.annotations(other.sha256, 2)) == 1
+
+
+def test_whose_scans_are_stays_where_both_know_the_person(desk):
+    same_person = make_scan("b.png")
+    with desk.rater("Anna") as a:
+        a.add_scan(SCAN)
+    with desk.rater("Ben") as b:
+        b.add_scan(SCAN)
+        b.add_scan(same_person)
+    assert desk.merge().ungrouped == 0
+    with desk.merged() as c, desk.rater("Anna") as a:
+        assert c.salt == a.salt
+        assert {row.subject for row in c.scans()} == {a.scan(SHA).subject}
+
+
+@pytest.fixture
+def disputed(desk, start):
+    """Merge with two conflicts: the image quality, and the CSP, 20 pixels apart."""
+    _, csp = start.annotations
+    with desk.rater("Anna") as a:
+        hers = accept(a, csp).replaced[csp.uid]
+        a.set_report(*KEY, fields={"image_quality": "good"})
+    with desk.rater("Ben") as b:
+        his = b.edit(*KEY, replace={csp.uid: moved(csp, 20)}).replaced[csp.uid]
+        b.set_report(*KEY, fields={"image_quality": "poor"})
+    found = {c.what: c for c in desk.merge().conflicts}
+    return found["structure"], found["field"], hers, his
+
+
+def test_choosing_and_drawing_anew(desk, disputed):
+    conflict, _, hers, his = disputed
+    drawn = replace(moved(his, -10), uid="x")
+    with desk.merged() as c:
+        for choose, stands in (("a", hers), ("b", his)):
+            entry = resolve(c, conflict, choose)
+            assert stands in c.annotations(*KEY)
+            assert conflict.id not in {x.id for x in open_conflicts(c)}
+            ((decided, by),) = decided_conflicts(c)
+            assert (decided, by.rater) == (conflict, "Dana")
+            assert f"as {stands.rater} has it" in entry.label
+            with pytest.raises(ProjectError, match="decided in the meantime"):
+                resolve(c, conflict, "b")
+            c.undo(*KEY)
+            assert conflict in open_conflicts(c)
+            assert decided_conflicts(c) == []
+        resolve(c, conflict, drawn)
+        (new,) = (a for a in c.annotations(*KEY) if a.category == "CSP")
+        assert (new.points, new.rater, new.status) == (drawn.points, "Dana", "corrected")
+        assert (new.parent, new.source) == (hers.uid, "expert")
+        assert c.check() == []
+    with desk.merged() as c:  # and it is on the disk
+        assert new in c.annotations(*KEY)
+
+
+def test_choosing_a_text_or_another_one(desk, disputed):
+    _, conflict, *_ = disputed
+    assert (conflict.a, conflict.b) == ("good", "poor")
+    with desk.merged() as c:
+        resolve(c, conflict, "b")
+        assert c.report(*KEY).fields["image_quality"] == "poor"
+        c.undo(*KEY)
+        resolve(c, conflict, value="fair")
+        assert c.report(*KEY).fields["image_quality"] == "fair"
+
+
+def test_a_decision_that_does_not_fit_is_a_mistake_of_the_caller(desk, disputed):
+    structure, field, hers, _ = disputed
+    with desk.merged() as c:
+        for conflict, choose, value in (
+            (structure, None, None),
+            (structure, "a", "text"),
+            (structure, None, "text"),
+            (field, hers, None),
+        ):
+            with pytest.raises(ValueError, match=r"decided like this|whose word"):
+                resolve(c, conflict, choose, value=value)
+        assert len(open_conflicts(c)) == 2
+
+
+def test_nothing_at_all_can_win_and_is_not_proposed_again(desk, start):
+    brain, _ = start.annotations
+    with desk.rater("Anna") as a:
+        accept(a, brain)
+        a.set_state(SHA, WHOLE, {"review": "accepted"})
+    with desk.rater("Ben") as b:
+        b.edit(*KEY, replace={brain.uid: replace(brain, points=((0, 0), (9, 0), (9, 9)))})
+        other = b.annotations(*KEY)
+        b.edit(*KEY, remove=[r.uid for r in other if r.category == "Brain"])
+        b.edit(*KEY, add=[box("LV", 150, 60, 20, source="expert")])
+    found = {c.name: c for c in desk.merge().conflicts}
+    with desk.merged() as c:
+        resolve(c, found["LV"], "a")
+        assert not [a for a in c.annotations(*KEY) if a.category == "LV"]
+        resolve(c, found["Brain"], "b")
+        reading = c.readings_by_id(*KEY)[0][0]
+        c.replace_proposals(*KEY, reading)
+        assert not [a for a in c.annotations(*KEY) if a.category == "Brain"]
+
+
+def test_neither_file_is_changed_and_none_is_written_over(desk, start):
+    assert start
+    before = desk.a.read_bytes(), desk.b.read_bytes()
+    desk.c.write_bytes(b"mine")
+    with pytest.raises(ProjectError, match="There is a file"):
+        list(merge_projects(desk.a, desk.b, desk.c))
+    assert desk.c.read_bytes() == b"mine"
+    desk.c.unlink()
+    desk.merge()
+    assert (desk.a.read_bytes(), desk.b.read_bytes()) == before
+
+
+def test_a_cancelled_or_failed_merge_leaves_no_file(desk, start):
+    assert start
+    cancel = threading.Event()
+    cancel.set()
+    (end,) = merge_projects(desk.a, desk.b, desk.c, cancel=cancel)
+    assert end.cancelled
+    with pytest.raises(ProjectError, match="no project at"):
+        list(merge_projects(desk.a, desk.folder / "none.fada", desk.c))
+    with pytest.raises(ProjectError, match="with itself"):
+        list(merge_projects(desk.a, desk.a, desk.c))
+    assert sorted(p.name for p in desk.folder.iterdir()) == ["a.fada", "b.fada"]
+
+
+def test_a_merged_project_can_be_merged_again(desk, disputed):
+    conflict, *_ = disputed
+    third = desk.folder / "d.fada"
+    with Project.open(third, rater="Eve") as project:
+        project.add_scan(SCAN)
+        project.edit(SHA, 1, add=[box("LV", source="expert")])
+    out = desk.folder / "e.fada"
+    *_, _end = merge_projects(desk.c, third, out, rater="Chris")
+    with Project.open(out) as project:
+        assert project.check() == []
+        assert conflict in open_conflicts(project)
+        assert len(project.annotations(SHA, 1)) == 1
+    with closing(sqlite3.connect(out)) as connection:
+        assert connection.execute("SELECT count(*) FROM meta WHERE name = 'merge'").fetchone()[0]
