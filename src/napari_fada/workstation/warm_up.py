@@ -4,10 +4,18 @@ Before a character is drawn on the canvas for the first time, napari draws its s
 10 ms. A first result with three class names would stop the event loop for a quarter of a second.
 So the characters of all class names are asked for when the widget is docked, one at a time.
 Before them napari's progress bar is shown for a moment: the first one takes as long as ten others.
+
+Meanwhile a thread imports what a run needs. At the first run its worker would do so, and the two
+threads would wait for each other at every call into Qt or OpenGL: the one that holds Python's lock
+keeps it for five milliseconds unless told otherwise, and a drawing of the canvas gives it away
+hundreds of times. So the lock is handed on sooner, too.
 """
 
 from __future__ import annotations
 
+import importlib
+import sys
+import threading
 from typing import Any
 
 from napari.utils import progress
@@ -17,6 +25,19 @@ from napari_fada.vocabulary import vocabulary
 from napari_fada.workstation import napari_private as private
 
 PAUSE_MS = 10
+#: Seconds after which a busy thread hands Python's lock to the one that draws.
+SWITCH_SECONDS = 0.001
+#: What a run imports, the heaviest first.
+NEEDED = ("napari_fada.models", "napari_fada.pipeline", "napari_fada.engines.host", "gguf")
+
+
+def import_ahead() -> None:
+    """Import what a run needs; a module that is missing is told of when it is needed."""
+    for name in NEEDED:
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            continue
 
 
 class WarmUp(QObject):
@@ -47,6 +68,8 @@ class WarmUp(QObject):
         if not self._begun:
             self._begun = True
             progress(total=0, desc="FADA annotate").close()
+            sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_SECONDS))
+            threading.Thread(target=import_ahead, name="import ahead", daemon=True).start()
             return
         if not self._left:
             self._timer.stop()
