@@ -17,6 +17,7 @@ from napari_fada.records.project import Project
 from napari_fada.records.reading import PHASES
 from napari_fada.workstation.runner import Engines
 from napari_fada.workstation.session import session_of
+from napari_fada.workstation.settings import FileKeeper, use_keeper
 from napari_fada.workstation.widget import AnnotateWidget
 
 
@@ -58,10 +59,13 @@ class Desk:
 
 
 @pytest.fixture(autouse=True)
-def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Keep the user's own project and settings out of the tests."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    use_keeper(FileKeeper())
+    yield
+    use_keeper(None)
 
 
 @pytest.fixture

@@ -15,8 +15,18 @@ from napari_fada.records.annotation import Annotation
 from napari_fada.records.project import Project
 from napari_fada.records.reading import ModelRef, PhaseResult, Reading
 from napari_fada.workstation.session import Session
+from napari_fada.workstation.settings import FileKeeper, use_keeper
 
 HEIGHT, WIDTH = 540, 800
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Keep the user's own settings out of the tests."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    use_keeper(FileKeeper())
+    yield
+    use_keeper(None)
 
 
 def reading_of(session: Session, *annotations: Annotation, frame: int = 0) -> Reading:

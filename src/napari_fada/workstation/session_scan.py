@@ -20,6 +20,7 @@ from napari_fada.workstation import scan_layers
 from napari_fada.workstation.desk import Desk, Level
 from napari_fada.workstation.layers import LayerSet, role_of
 from napari_fada.workstation.reader import LayerData
+from napari_fada.workstation.settings import settings
 
 
 class ScanSession:
@@ -53,7 +54,7 @@ class ScanSession:
         self._preview: tuple[int, tuple[Annotation, ...], bool] | None = None
         self._active_class = "Brain"
         self._committing = False
-        self._rater = ""
+        self._rater = settings().rater
         if project is not None:
             self.adopt(project)
         viewer.dims.events.current_step.connect(self._on_step)
@@ -86,10 +87,18 @@ class ScanSession:
             If the default project cannot be opened.
         """
         if self._project is None:
-            self.adopt(Project.open(rater=self._rater))
+            self.adopt(self._last_project() or Project.open(rater=self._rater))
             self.project_changed.emit()
         assert self._project is not None
         return self._project
+
+    def _last_project(self) -> Project | None:
+        last = settings().last_project
+        try:
+            return Project.open(last, rater=self._rater, create=False) if last else None
+        except FadaError as error:
+            self.say(f"{error} The default project is open instead.", "warning")
+            return None
 
     def open_project(self, path: Path | None) -> bool:
         """Open another project (None: the default one); the old one stays if that fails."""
@@ -101,6 +110,7 @@ class ScanSession:
         if self._project is not None:
             self._project.close()
         self.adopt(project)
+        settings().last_project = str(project.path.absolute()) if path else ""
         if not project.writable:
             self.say(f"{project.path} is read-only: you can look, but not edit.", "warning")
         self.project_changed.emit()
@@ -122,7 +132,7 @@ class ScanSession:
 
     @rater.setter
     def rater(self, name: str) -> None:
-        self._rater = name
+        self._rater = settings().rater = name
         if self._project is not None:
             self._project.rater = name
 
