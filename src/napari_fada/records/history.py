@@ -103,20 +103,6 @@ def do(
     return append(connection, sha256, frame, "do", None, label, rater, changes)
 
 
-def restore(
-    connection: sqlite3.Connection, sha256: str, frame: int, edit: int, *, rater: str
-) -> Entry | None:
-    """Bring a frame back to what it was just after an edit, as a new edit.
-
-    ``edit`` 0 stands for the time before the first one.
-    """
-    past = cells_at(connection, sha256, frame, edit)
-    wanted: dict[str, str | None] = dict.fromkeys(cells(connection, sha256, frame))
-    row = connection.execute("SELECT label FROM edits WHERE id = ?", (edit,)).fetchone()
-    label = f"Brought back: {row[0]}" if row else "Brought back: before the first edit"
-    return do(connection, sha256, frame, wanted | past, label=label, rater=rater)
-
-
 def cells_at(connection: sqlite3.Connection, sha256: str, frame: int, edit: int) -> Cells:
     """Return the state of a frame as it was just after an edit (of this frame or another)."""
     past = cells(connection, sha256, frame)

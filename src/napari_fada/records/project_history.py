@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from napari_fada.records import history, steps
+from napari_fada.records import history, steps, timeline
 from napari_fada.records.base import ProjectFile
-from napari_fada.records.history import Entry
+from napari_fada.records.history import WHOLE, Entry
+from napari_fada.records.timeline import Line, Past
 
 
 class ProjectHistory(ProjectFile):
@@ -32,11 +33,56 @@ class ProjectHistory(ProjectFile):
         return replace(step.entries[0], label=step.label) if step else None
 
     def restore(self, sha256: str, frame: int, edit: int) -> Entry | None:
-        """Bring a frame to its state just after an edit (0: before the first) as a new edit."""
+        """Bring a frame to its state just after an edit (0: before the first) as a new edit.
+
+        Raises
+        ------
+        LockedError
+            If a structure is locked that would be changed by that.
+        """
         with self._store.write() as c:
-            entry = history.restore(c, sha256, frame, edit, rater=self.rater)
+            entry = steps.restore(c, sha256, frame, edit, rater=self.rater)
         self._tell(entry)
         return entry
+
+    def restore_line(self, sha256: str, line: Line) -> bool:
+        """Bring back what stood just after an act, on the frames that it changed.
+
+        What is said about the scan as a whole is brought back if the act was about it. One
+        transaction, one step of undo; False if all of it stands already.
+        """
+        with self._store.read() as c:
+            whole = timeline.is_about_scan(c, line.first, line.last)
+        frames = [*(f for f in line.frames if f != WHOLE), *([WHOLE] if whole else [])]
+        with self.together(f"Restored: as after “{line.text}”"):
+            done = [self.restore(sha256, frame, line.last) for frame in frames]
+        return any(done)
+
+    def lines(
+        self,
+        sha256: str,
+        *,
+        frame: int | None = None,
+        rater: str | None = None,
+        before: int | None = None,
+        limit: int = timeline.PAGE,
+    ) -> list[Line]:
+        """Return who did what when on a scan, the newest first, in pages.
+
+        See :func:`napari_fada.records.timeline.lines`.
+        """
+        with self._store.read() as c:
+            return timeline.lines(c, sha256, frame=frame, rater=rater, before=before, limit=limit)
+
+    def raters(self, sha256: str) -> list[str]:
+        """Return who edited a scan."""
+        with self._store.read() as c:
+            return timeline.raters(c, sha256)
+
+    def at(self, sha256: str, frame: int, edit: int) -> Past:
+        """Return a frame as it was just after an edit: its records and its report."""
+        with self._store.read() as c:
+            return timeline.at(c, sha256, frame, edit)
 
     def steps(self, sha256: str, frame: int) -> tuple[int, int]:
         """Return how many edits of a frame and of the scan as a whole can be un- and redone."""

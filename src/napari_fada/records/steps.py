@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
+from napari_fada.errors import LockedError
 from napari_fada.records import history
 from napari_fada.records.history import IN_REVIEW, REVIEW, SCAN, WHOLE, Change, Entry
 
@@ -160,6 +161,40 @@ def _turn_act(
         names = ", ".join(str(f + 1) for f in sorted(left - {here, WHOLE}))
         label += f" (not on {f'frame {names}' if names else 'the scan'}: changed since)"
     return Step(tuple(done), label)
+
+
+def restore(
+    connection: sqlite3.Connection, sha256: str, frame: int, edit: int, *, rater: str
+) -> Entry | None:
+    """Bring a frame back to what it was just after an edit, as a new edit.
+
+    ``edit`` 0 stands for the time before the first one.
+
+    Raises
+    ------
+    LockedError
+        If a structure that is locked now would go.
+    """
+    present = history.cells(connection, sha256, frame)
+    past = history.cells_at(connection, sha256, frame, edit)
+    locks = {name: value for name, value in present.items() if name.startswith("lock/")}
+    past = {n: v for n, v in past.items() if not n.startswith("lock/")} | locks
+    if past == present:
+        return None
+    if {name.replace("lock/", "record/", 1) for name in locks} - past.keys():
+        raise LockedError(
+            "A structure is locked that was another one, or not there, at that time.",
+            kept="Nothing was changed.",
+            todo="Unlock it first, then restore again.",
+        )
+    wanted: dict[str, str | None] = {**dict.fromkeys(present), **past}
+    if frame != WHOLE:
+        scan = history.cells(connection, sha256, WHOLE).get(REVIEW)
+        if scan in ("accepted", "corrected"):
+            wanted[SCAN + REVIEW] = IN_REVIEW
+    row = connection.execute("SELECT label FROM edits WHERE id = ?", (edit,)).fetchone()
+    label = f"Restored: as after “{row[0]}”" if row else "Restored: as at the beginning"
+    return history.do(connection, sha256, frame, wanted, label=label, rater=rater)
 
 
 def _turned(changes: Iterable[Change], kind: Turn) -> tuple[Change, ...]:

@@ -177,6 +177,16 @@ def find_record(connection: sqlite3.Connection, uid: str) -> Annotation | None:
     return Annotation.from_dict(json.loads(row[0])) if row else None
 
 
+def records_in_place(connection: sqlite3.Connection, uids: Iterable[str]) -> list[Annotation]:
+    """Return records by their uids, in the order in which they are shown."""
+    found = []
+    for uid in uids:
+        found += connection.execute(
+            "SELECT place, seq, body FROM records WHERE uid = ?", (uid,)
+        ).fetchall()
+    return [Annotation.from_dict(json.loads(body)) for _, _, body in sorted(found)]
+
+
 def live_records(
     connection: sqlite3.Connection, sha256: str, frame: int | None
 ) -> list[tuple[int, Annotation]]:

@@ -42,6 +42,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("hide", "Hide or show the annotations", "H"),
     Action("undo", "Undo", "Control-Z"),
     Action("redo", "Redo", "Control-Shift-Z"),
+    Action("history", "History: who did what when", "Alt-H"),
     *(
         Action(f"class_{i}", f"Choose class {i} of this view", f"Alt-{i % 10}")
         for i in range(1, 11)

@@ -90,12 +90,44 @@ class Session(ScanSession):
                 return shown
             here = [r for r in shown.get(frame, []) if not (instead and is_proposal(r))]
             shown[frame] = [*here, *coming]
+        if self.past is not None:
+            shown[self.past.frame] = list(self.past.records)
         return shown
+
+    # Looking back
+
+    def look_back(self, frame: int, edit: int) -> bool:
+        """Show a frame as it was just after an edit; nothing can be edited meanwhile."""
+        if self.scan is None:
+            return False
+        if self.layers is not None:
+            self.layers.finish_drawing()
+        self.go_to_frame(frame)
+        try:
+            self.past = self.project.at(self.scan.sha256, frame, edit)
+        except FadaError as error:
+            self.say_error(error)
+            return False
+        self._show()
+        return True
+
+    def end_look_back(self) -> None:
+        """Show the present again."""
+        if self.past is not None:
+            self.past = None
+            self._show()
+
+    def _is_past(self) -> bool:
+        if self.past is not None:
+            self.say("This is an earlier state: restore it or go back, then edit.", "warning")
+        return self.past is not None
 
     def _on_step(self) -> None:
         before = self.frame
         super()._on_step()
-        if self.frame != before and frame_window.is_left(self._window, self.frame):
+        if self.frame != before and self.past is not None:
+            self.end_look_back()
+        elif self.frame != before and frame_window.is_left(self._window, self.frame):
             self._show_layers(soon=frame_window.holds(self._window, self.frame))
 
     def preview(self, frame: int, coming: Iterable[Annotation], *, instead: bool) -> None:
@@ -131,7 +163,7 @@ class Session(ScanSession):
 
     def commit(self, edit: Edit) -> bool:
         """Write an edit to the project; if it is refused, say so and change nothing."""
-        if self.scan is None:
+        if self.scan is None or self._is_past():
             return False
         coming = {r.uid for r in self._preview[1]} if self._preview else set()
         if coming & {*edit.replace, *edit.remove}:
@@ -166,6 +198,7 @@ class Session(ScanSession):
     def _step_back(self, name: str, done: str, nothing: str) -> None:
         if self.scan is None:
             return
+        self.end_look_back()
         if self.layers is not None:
             self.layers.finish_drawing()
         try:
@@ -210,6 +243,8 @@ class Session(ScanSession):
         """Return the report of the frame that is shown (an empty one without a scan)."""
         if self.scan is None:
             return Report()
+        if self.past is not None and self.past.frame == self.frame:
+            return self.past.report
         try:
             return self.project.report(self.scan.sha256, self.frame)
         except FadaError as error:
@@ -220,7 +255,7 @@ class Session(ScanSession):
         self, *, fields: Mapping[str, str | None] | None = None, view: Any = KEEP, frame: int = -1
     ) -> bool:
         """Set report fields or the view as the expert's word."""
-        if self.scan is None:
+        if self.scan is None or self._is_past():
             return False
         try:
             self.project.set_report(

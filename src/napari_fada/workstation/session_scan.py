@@ -14,6 +14,7 @@ from psygnal import Signal
 from napari_fada.errors import FadaError
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.project import WHOLE, Project
+from napari_fada.records.timeline import Past
 from napari_fada.scans import Scan
 from napari_fada.workstation import napari_private as private
 from napari_fada.workstation import scan_layers
@@ -52,6 +53,7 @@ class ScanSession:
         self.frame = 0
         self.records: dict[int, list[Annotation]] = {}
         self._preview: tuple[int, tuple[Annotation, ...], bool] | None = None
+        self.past: Past | None = None
         self._active_class = "Brain"
         self._committing = False
         self._rater = settings().rater
@@ -142,6 +144,7 @@ class ScanSession:
         mine = self.scan is not None and sha256 == self.scan.sha256
         if not mine or not here:
             return
+        self.past = None  # what is done now is seen now
         if frame == WHOLE:
             self.review_changed.emit()
         elif not self._committing:
@@ -273,7 +276,7 @@ class ScanSession:
             self.layers.finish_drawing()
             layers, self.layers = self.layers, None
             layers.remove()
-        self.scan = self.image = self._preview = None
+        self.scan = self.image = self._preview = self.past = None
         self.records = {}
         self.frame = 0
 

@@ -14,6 +14,7 @@ from napari_fada.records.reading import PHASES, Phase, Reading
 from napari_fada.workstation import drawing
 from napari_fada.workstation.keys import Keys, KeyTable
 from napari_fada.workstation.panels.classes import ClassesPanel
+from napari_fada.workstation.panels.history import HistoryPanel
 from napari_fada.workstation.panels.message_bar import MessageBar
 from napari_fada.workstation.panels.phases import PhasesPanel
 from napari_fada.workstation.panels.project import ProjectPanel
@@ -60,6 +61,7 @@ class AnnotateWidget(QWidget):
         self.phases = PhasesPanel()
         self.classes = ClassesPanel(self.session)
         self.report = ReportPanel(self.session)
+        self.history = HistoryPanel(self.session)
         table = KeyTable()
         self.project = ProjectPanel(self.session, table)
         actions = self._actions()
@@ -77,6 +79,7 @@ class AnnotateWidget(QWidget):
         self.tabs = QTabWidget()
         self.tabs.addTab(self.classes, "Classes")
         self.tabs.addTab(self.report, "Report")
+        self.tabs.addTab(self.history, "History")
         self.tabs.addTab(self.project, "Project")
         self.counts = QLabel()
         notice = QLabel(NOTICE)
@@ -257,6 +260,7 @@ class AnnotateWidget(QWidget):
             "hide": lambda: drawing.toggle_layers(self.session),
             "undo": self.session.undo,
             "redo": self.session.redo,
+            "history": self._show_history,
             **{
                 f"class_{i}": lambda i=i: self.classes.choose_number(i)  # type: ignore[misc]
                 for i in range(1, 11)
@@ -277,6 +281,10 @@ class AnnotateWidget(QWidget):
         self.report.flush()
         self.runner.close()
         self.session.close()
+
+    def _show_history(self) -> None:
+        self.tabs.setCurrentWidget(self.history)
+        self.history.walk()
 
     def _search_class(self) -> None:
         self.tabs.setCurrentWidget(self.classes)
