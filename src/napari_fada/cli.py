@@ -1,31 +1,23 @@
-"""The command line: each command a few lines over the core.
-
-Exit codes: 0 all went well; 1 the work ended but some scans failed or are incomplete;
-2 the command could not be understood; 3 it could not be carried out; 130 interrupted.
-"""
+"""The command line: each command a few lines over the core (exit codes: see cli_shared)."""
 
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import shutil
-import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from napari_fada import __version__
-from napari_fada.errors import FadaError, ModelError
+from napari_fada.cli_project import project_app
+from napari_fada.cli_shared import JsonFlag, err, explained, interruptible, line, out, progress_bar
+from napari_fada.errors import ModelError
 
 PROMPTS = "napari-fada-1"
 NOTICE = "Research and annotation software. Not a medical device."
@@ -43,53 +35,14 @@ app.add_typer(export_app, name="export")
 app.add_typer(import_app, name="import")
 app.add_typer(models_app, name="models")
 app.add_typer(train_app, name="train")
+app.add_typer(project_app, name="project")
 
-out = Console()
-err = Console(stderr=True)
-
-JsonFlag = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
 ModelOption = Annotated[
     str, typer.Option("--model", "-m", help="Pack name, pack folder, or .gguf with its mmproj.")
 ]
 ProjectOption = Annotated[
     Path | None, typer.Option("--project", "-p", help="Project file; default: your own.")
 ]
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    """Turn our errors into a message and exit code 3; anything else is a defect and shows."""
-    try:
-        yield
-    except FadaError as error:
-        err.print(f"[bold red]Error:[/] {error.what}", highlight=False)
-        for line in (error.kept, error.todo):
-            if line:
-                err.print(f"  {line}", highlight=False)
-        raise typer.Exit(3) from None
-
-
-@contextmanager
-def _interruptible() -> Iterator[threading.Event]:
-    """Give an event that Ctrl+C sets, so that work ends tidily; a second Ctrl+C kills."""
-    cancel = threading.Event()
-
-    def stop(_signal: int, _frame: object) -> None:
-        if cancel.is_set():
-            raise KeyboardInterrupt
-        cancel.set()
-        err.print("Stopping after what is under way; Ctrl+C again to stop at once.")
-
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        yield cancel
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _line(**data: Any) -> None:
-    sys.stdout.write(json.dumps(data, ensure_ascii=False, default=str) + "\n")
-    sys.stdout.flush()
 
 
 def _version(show: bool) -> None:
@@ -124,7 +77,7 @@ def demo(
     """
     if not _has_display():
         _begin_again_under_xvfb()
-    with _explained():
+    with explained():
         from napari_fada.workstation.demo import run_demo
 
         for path in run_demo(out_dir, scan=scan, show=show is not False):
@@ -185,7 +138,7 @@ def run(
     from napari_fada.scans import iter_files
 
     end = None
-    with _explained(), _interruptible() as cancel, ExitStack() as stack:
+    with explained(), interruptible() as cancel, ExitStack() as stack:
         kept = stack.enter_context(Project.open(project)) if project else None
         engine = load_engine(model, threads=threads)
         try:
@@ -203,7 +156,7 @@ def run(
             )
             files = sum(1 for path in scans for _ in iter_files(path))
             total = min(limit or files, files)
-            with _progress(quiet=as_json) as progress:
+            with progress_bar(quiet=as_json) as progress:
                 task = progress.add_task("Reading", total=total)
                 for event in events:
                     if isinstance(event, batch.BatchFinished):
@@ -216,7 +169,7 @@ def run(
     if end is None:  # unreachable: a run that does not raise ends with its summary
         raise typer.Exit(3)
     if as_json:
-        _line(event="finished", **{name: getattr(end, name) for name in end.__slots__})
+        line(event="finished", **{name: getattr(end, name) for name in end.__slots__})
     else:
         out.print(
             f"{end.done} read, {end.incomplete} incomplete, {end.skipped} skipped as done, "
@@ -236,31 +189,20 @@ def _mode(text: str) -> Literal["strict", "reference"]:
     raise ValueError(f"--mode {text!r} is none of: strict, reference")
 
 
-def _progress(*, quiet: bool) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=err,
-        disable=quiet,
-    )
-
-
 def _report(event: Any, as_json: bool) -> None:
     """Tell of one event: a JSON line, or a line on stderr for what went wrong."""
     from napari_fada import batch
 
     if isinstance(event, batch.ScanFailed):
         if as_json:
-            _line(event="failed", path=event.path, reason=str(event.error))
+            line(event="failed", path=event.path, reason=str(event.error))
         else:
             err.print(f"{event.path.name}: {event.error}", highlight=False)
     elif isinstance(event, batch.ScanSkipped):
         if as_json:
-            _line(event="skipped", path=event.path, frame=event.frame, output=event.output)
+            line(event="skipped", path=event.path, frame=event.frame, output=event.output)
     elif as_json:
-        _line(
+        line(
             event="done",
             path=event.path,
             frame=event.frame,
@@ -290,11 +232,11 @@ def export_fada(
     from napari_fada.pipeline import PromptSet
     from napari_fada.records.project import Project
 
-    with _explained(), Project.open(project, create=False) as opened:
+    with explained(), Project.open(project, create=False) as opened:
         prompts = PromptSet.load(prompt_set)
         summary = export_records(opened, out_dir, prompts, include_proposals=proposals)
     if as_json:
-        _line(**summary.to_dict())
+        line(**summary.to_dict())
         return
     out.print(f"{summary.lines} conversations, {summary.images} images in {out_dir}.")
     for title, counts in (("left out", summary.left_out), ("note", summary.notes)):
@@ -315,10 +257,10 @@ def import_fada(
     from napari_fada.exchange.fada_import import import_records
     from napari_fada.records.project import Project
 
-    with _explained(), Project.open(project) as opened:
+    with explained(), Project.open(project) as opened:
         summary = import_records(opened, source)
     if as_json:
-        _line(**asdict(summary))
+        line(**asdict(summary))
         return
     out.print(
         f"{summary.images} scans, {summary.records} records brought in, "
@@ -337,7 +279,7 @@ def models_list(as_json: JsonFlag = False) -> None:
     table = Table("pack", "kind", "version", "licence", "size", "folder")
     for pack in list_packs():
         if as_json:
-            _line(**pack.summary())
+            line(**pack.summary())
         else:
             row = pack.summary()
             size = f"{row['size'] / 1e6:.1f} MB"
@@ -360,7 +302,7 @@ def train_mini(
     ] = None,
 ) -> None:
     """Train fada-mini from scratch by the recipe that made the shipped weights."""
-    with _explained():
+    with explained():
         if importlib.util.find_spec("torch") is None:
             raise ModelError(
                 "Training needs PyTorch, which is not installed.",

@@ -143,19 +143,23 @@ class _Run:
     def flush(self) -> Iterator[IndexEvent]:
         """Write what was opened, then tell of it."""
         batch, self._waiting = self._waiting, []
-        opened = [one for _, one, _ in batch if one is not None]
-        problems = {
-            file.id: str(error) for file, one, error in batch if one is None and error is not None
-        }
-        placed = iter(self._worklist.keep(opened, problems) if batch else ())
+        if not batch:
+            return
+        placed, told = self._worklist.keep(
+            [one for _, one, _ in batch if one is not None],
+            [(file, str(error)) for file, one, error in batch if one is None],
+        )
         self._since = time.monotonic()
+        where, still = iter(placed), iter(told)
         for file, one, error in batch:
-            place = next(placed) if one is not None else None
-            if error is not None:
+            place = next(where) if one is not None else None
+            if place is not None and error is None:
+                yield from self._tell(place)
+            elif error is not None and (place is not None or next(still)):
                 self.failed += 1
                 yield IndexFailed(file.id, file.path, error, self._done(), self._total)
-            elif place is not None:
-                yield from self._tell(place)
+            else:  # the scan has moved, and was found in its new place
+                self.unchanged += 1
 
     def _tell(self, place: Placed) -> Iterator[Indexed]:
         self.indexed += 1

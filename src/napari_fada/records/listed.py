@@ -133,9 +133,19 @@ def place(
     return Placed(int(cursor.lastrowid or 0), copy_of=copy_of)
 
 
-def tell_problem(connection: sqlite3.Connection, identifier: int, problem: str) -> None:
-    """Keep why a file cannot be opened; what the project knows of its scan stays."""
-    connection.execute("UPDATE listed SET problem = ? WHERE id = ?", (problem, identifier))
+def tell_problem(connection: sqlite3.Connection, identifier: int, path: Path, problem: str) -> bool:
+    """Keep why a file cannot be opened; what the project knows of its scan stays.
+
+    Returns
+    -------
+    bool
+        False if the row has got another file in the meantime: the scan had moved.
+    """
+    cursor = connection.execute(
+        "UPDATE listed SET problem = ? WHERE id = ? AND path = ?",
+        (problem, identifier, absolute(path)),
+    )
+    return cursor.rowcount > 0
 
 
 def _let_go(

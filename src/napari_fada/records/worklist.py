@@ -7,7 +7,7 @@ the summary that every edit keeps true (:mod:`napari_fada.records.summary`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -245,17 +245,27 @@ class Worklist:
             for i, path, size, time, sha256, problem in rows
         ]
 
-    def keep(self, opened: Iterable[Opened], problems: Mapping[int, str]) -> list[Placed]:
-        """Put opened scans into the project, and why others cannot be opened, at one stroke."""
+    def keep(
+        self, opened: Iterable[Opened], problems: Iterable[tuple[Listed, str]]
+    ) -> tuple[list[Placed], list[bool]]:
+        """Put opened scans into the project, and why others cannot be opened, at one stroke.
+
+        Returns
+        -------
+        list of Placed
+            Where each opened scan stands in the list.
+        list of bool
+            For each problem: whether it still is one. It is not if the scan was found elsewhere.
+        """
         with self._store.write() as c:
-            for identifier, problem in problems.items():
-                listed.tell_problem(c, identifier, problem)
-            return [
+            placed = [
                 tables.put_scan(
                     c, one.scan, self.project.salt, stamp=one.stamp, problem=one.problem
                 )
                 for one in opened
             ]
+            told = [listed.tell_problem(c, file.id, file.path, why) for file, why in problems]
+        return placed, told
 
     def _named(self, column: str) -> tuple[str, ...]:
         rows = self._rows(f"SELECT DISTINCT {column} FROM summaries", {})
