@@ -19,7 +19,7 @@ from napari_fada.records import history, steps, summary, tables
 from napari_fada.records.history import Entry
 from napari_fada.records.listed import Stamp
 from napari_fada.records.reading import Reading
-from napari_fada.records.rows import ScanLike, ScanRow
+from napari_fada.records.rows import FrameState, ScanLike, ScanRow
 from napari_fada.records.store import Store
 
 
@@ -142,6 +142,11 @@ class ProjectFile:
                 (sha256,),
             )
             return [row[0] for row in rows]
+
+    def frame_states(self, sha256: str) -> dict[int, FrameState]:
+        """Return review and trouble of the frames of a scan that have any, in one look."""
+        with self._store.read() as c:
+            return tables.frame_states(c, sha256)
 
     def readings(self, sha256: str, frame: int | None = None) -> list[Reading]:
         """Return the readings of a frame (or of all frames), oldest first."""

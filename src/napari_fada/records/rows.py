@@ -88,6 +88,19 @@ class ScanRow:
 
 
 @dataclass(frozen=True, slots=True)
+class FrameState:
+    """What is said about one frame of a clip, beside its structures.
+
+    ``review`` is the state of its review, ``stale`` whether something upstream of a phase
+    changed since it ran, ``failed`` whether a phase of its last reading failed.
+    """
+
+    review: str = ""
+    stale: bool = False
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The eight fields, the view and the classes of a frame: what counts, and who said it.
 

@@ -13,7 +13,7 @@ from napari_fada.errors import ProjectError
 from napari_fada.records import listed
 from napari_fada.records.annotation import Annotation, new_uid, now
 from napari_fada.records.reading import Reading
-from napari_fada.records.rows import ScanLike, ScanRow
+from napari_fada.records.rows import FrameState, ScanLike, ScanRow
 
 _SCAN_COLUMNS = (
     "sha256, name, path, width, height, n_frames, frame_time, spacing_y, spacing_x, "
@@ -144,6 +144,30 @@ def reading_rows(
         (sha256, frame, frame),
     )
     return [(identifier, Reading.from_dict(json.loads(body))) for identifier, body in rows]
+
+
+def frame_states(connection: sqlite3.Connection, sha256: str) -> dict[int, FrameState]:
+    """Return review and trouble of the frames of a scan that have any."""
+    found: dict[int, FrameState] = {}
+    cells = connection.execute(
+        "SELECT frame, name, value FROM cells WHERE sha256 = ? AND frame >= 0 "
+        "AND (name = 'review' OR name LIKE 'stale/%')",
+        (sha256,),
+    )
+    for frame, name, value in cells:
+        state = found.get(frame, FrameState())
+        changed = {"review": value} if name == "review" else {"stale": value == "1" or state.stale}
+        found[frame] = replace(state, **changed)
+    # Text inside JSON has its quotes escaped, so only a phase's own state looks like this.
+    failed = connection.execute(
+        "SELECT frame FROM readings WHERE seq IN "
+        "(SELECT max(seq) FROM readings WHERE sha256 = ? GROUP BY frame) "
+        'AND body LIKE \'%"state":"failed"%\'',
+        (sha256,),
+    )
+    for (frame,) in failed:
+        found[frame] = replace(found.get(frame, FrameState()), failed=True)
+    return found
 
 
 def put_record(

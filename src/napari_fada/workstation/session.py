@@ -68,7 +68,9 @@ class Session(ScanSession):
         except FadaError as error:
             self.say_error(error)
             return
-        self._show(renamed, soon=soon)
+        if frame is None or frame_window.holds(self._window, frame):
+            self._show_layers(renamed, soon=soon)
+        self.records_changed.emit()
 
     def _show(self, renamed: Mapping[str, str] | None = None, *, soon: bool = False) -> None:
         self._show_layers(renamed, soon=soon)

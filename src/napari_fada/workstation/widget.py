@@ -12,8 +12,10 @@ from qtpy.QtWidgets import QApplication, QLabel, QScrollArea, QTabWidget, QVBoxL
 from napari_fada.errors import FadaError
 from napari_fada.records.reading import PHASES, Phase, Reading
 from napari_fada.workstation import drawing
+from napari_fada.workstation.carrier import Carrier
 from napari_fada.workstation.keys import Keys, KeyTable
 from napari_fada.workstation.panels.classes import ClassesPanel
+from napari_fada.workstation.panels.frames import FramesDock
 from napari_fada.workstation.panels.history import HistoryPanel
 from napari_fada.workstation.panels.message_bar import MessageBar
 from napari_fada.workstation.panels.phases import PhasesPanel
@@ -62,6 +64,8 @@ class AnnotateWidget(QWidget):
         self.classes = ClassesPanel(self.session)
         self.report = ReportPanel(self.session)
         self.history = HistoryPanel(self.session)
+        self.carrier = Carrier(self.session)
+        self.frames = FramesDock(self.session, self.carrier)
         table = KeyTable()
         self.project = ProjectPanel(self.session, table)
         actions = self._actions()
@@ -191,6 +195,7 @@ class AnnotateWidget(QWidget):
 
     def _on_scan(self) -> None:
         layers = self.session.layers
+        self.frames.place()
         if layers is not None:
             self.keys.bind(*layers.layers)
             drawing.bind_paste(layers)
@@ -258,6 +263,11 @@ class AnnotateWidget(QWidget):
             "class": self._search_class,
             "reclass": self.classes.reclass_selection,
             "hide": lambda: drawing.toggle_layers(self.session),
+            "copy_frame": self.frames.copy,
+            "interpolate": self.carrier.interpolate,
+            "flow": self.frames.follow,
+            "previous_annotated": lambda: self.carrier.go(-1),
+            "next_annotated": lambda: self.carrier.go(1),
             "undo": self.session.undo,
             "redo": self.session.redo,
             "history": self._show_history,
@@ -272,6 +282,7 @@ class AnnotateWidget(QWidget):
         self.keys.bind(viewer, *(layers.layers if layers else ()))
         self.classes.set_keys([self.keys.table[f"class_{i}"] for i in range(1, 11)])
         self.tools.show_keys(self.keys.table)
+        self.frames.show_keys(self.keys.table)
         run = self.keys.table["run"]
         self.phases.run_button.setToolTip(f"Read the frame that is shown ({run})")
 
@@ -279,6 +290,8 @@ class AnnotateWidget(QWidget):
         """Stop what runs, end the engine's process and close the project."""
         self._poll.stop()
         self.report.flush()
+        self.carrier.close()
+        self.frames.remove()
         self.runner.close()
         self.session.close()
 

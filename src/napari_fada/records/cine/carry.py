@@ -227,12 +227,12 @@ def follow(
     for number, frame in enumerate(targets, start=1):
         if not going:
             break
-        if cancel is not None and cancel.is_set():
-            cancelled = True
-            break
         try:
             after = track.look(decode(frame))
             moved = track.motion(before, after)
+            if cancel is not None and cancel.is_set():
+                cancelled = True
+                break
             steps = [(t, track.step(t, moved, after)) for t in going]
             stopped = [
                 Lost(frame, t.annotation, s.reason) for t, s in steps if isinstance(s, track.Lost)
