@@ -21,7 +21,7 @@ def test_points_are_shown_with_their_names(bench):
     layer = bench.layer("keypoints")
     assert layer.data.tolist() == [[49.5, 99.5], [79.5, 299.5]]
     assert layer.features["point"].tolist() == list(NAMES)
-    assert layer.text.values.tolist() == [f"{CRL} {n}" for n in NAMES]
+    assert layer.text.values.tolist() == [f"{i} {CRL} {n}" for i, n in enumerate(NAMES, start=1)]
 
 
 def test_moving_a_point_is_a_correction(bench):

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_fada.records.annotation import Annotation, Point
+from napari_fada.records.annotation import Annotation, Point, Ring
 from napari_fada.vocabulary import vocabulary
 from napari_fada.workstation import napari_private as private
 from napari_fada.workstation import point_codec as codec
@@ -103,6 +103,7 @@ class PointsBinding:
             layer.feature_defaults = {
                 "uid": "",
                 "part": -1,
+                "number": "",
                 "point": "",
                 "class": name,
                 "source": "expert",
@@ -117,6 +118,17 @@ class PointsBinding:
         """Return the uids of the records whose points are selected."""
         rows = [self._rows[i] for i in sorted(self.layer.selected_data) if i < len(self._rows)]
         return list(dict.fromkeys(r.record.uid for r in rows))
+
+    def selected_points(self) -> list[tuple[int, Annotation, int]]:
+        """Return the selected points: frame, record, and number of the point."""
+        rows = [self._rows[i] for i in sorted(self.layer.selected_data) if i < len(self._rows)]
+        return [(r.frame, r.record, r.part) for r in rows]
+
+    def select(self, points: Ring, part: int) -> None:
+        """Select one point of the record that has these points."""
+        self.layer.selected_data = {
+            i for i, r in enumerate(self._rows) if r.part == part and r.record.points == points
+        }
 
     def finish_drawing(self) -> None:
         """End a drag; a point is placed by one click, so nothing can be half drawn."""

@@ -7,7 +7,7 @@ the desk as one transaction; then the layer is brought in step with the records 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from napari_fada.records.annotation import Kind
 from napari_fada.workstation import napari_private as private
 from napari_fada.workstation import shape_codec as codec
 from napari_fada.workstation.desk import Busy, Desk, Records
-from napari_fada.workstation.shape_diff import Difference, Shown, difference
+from napari_fada.workstation.shape_diff import Difference, Drawn, Shown, difference
 from napari_fada.workstation.shape_edits import collect_edits
 from napari_fada.workstation.styles import ShapesStyle, colours_of, line_unit, text_colours_of
 
@@ -45,6 +45,8 @@ class ShapesBinding:
         self._waiting: list[codec.Row] | None = None
         self._pen: tuple[object, ...] = ()
         self._stale = False  # an event was taken that the layer does not show yet
+        self.taker: Callable[[Drawn], None] | None = None
+        """A tool that gets what is drawn next; it becomes no record then."""
         layer.events.data.connect(self._on_data)
         layer.events.features.connect(self._on_features)
 
@@ -219,11 +221,16 @@ class ShapesBinding:
     def _take(self, found: Difference) -> None:
         """Commit a difference, then bring the layer back in step with the records."""
         click = private.click_square(self.layer)
+        drawn: list[Drawn] = []
+        if self.taker is not None:
+            drawn, found.drawn = found.drawn, drawn
         edits = collect_edits(found, self.kind, self._desk, click)
         waiting = self._waiting
         self._stale = True
         for edit in edits:
             self._desk.commit(edit)  # on success the session shows the records anew
+        if drawn and self.taker is not None:
+            self.taker(drawn[-1])
         if self._stale:
             rows = waiting if waiting is not None else [s.row for s in self._shown]
             self._write(rows, anyway=True)

@@ -41,6 +41,15 @@ def click_square(layer: Any) -> float:
     return float(getattr(layer, "_normalized_vertex_radius", 4.0)) / 2
 
 
+def zoom(viewer: Any) -> float:
+    """Return the pixels of the screen that one unit of the world takes.
+
+    The camera belongs to the scene since napari 0.9; before, to the viewer.
+    """
+    scene = getattr(viewer, "scene", viewer)
+    return float(scene.camera.zoom)
+
+
 def forget_label_history(layer: Any) -> None:
     """Empty the undo history of a Labels layer whose pixels have been replaced.
 

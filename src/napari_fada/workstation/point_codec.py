@@ -16,7 +16,7 @@ from napari_fada.records.annotation import Annotation, Point
 from napari_fada.vocabulary import vocabulary
 from napari_fada.workstation.coordinates import Vertices, to_layer
 
-FEATURES = ("uid", "part", "point", "class", "source", "status", "score")
+FEATURES = ("uid", "part", "number", "point", "class", "source", "status", "score")
 ABSENT, HIDDEN, VISIBLE = 0, 1, 2
 
 
@@ -64,7 +64,7 @@ def features_of(rows: Sequence[PointRow]) -> dict[str, npt.NDArray[np.object_]]:
         record = row.record
         names = point_names(record.category)
         name = names[row.part] if row.part < len(names) else str(row.part + 1)
-        values = (record.uid, row.part, name, record.category)
+        values = (record.uid, row.part, row.part + 1, name, record.category)
         for key, value in zip(
             FEATURES, (*values, record.source, record.status, record.score), strict=True
         ):

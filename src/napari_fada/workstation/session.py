@@ -148,6 +148,14 @@ class Session(ScanSession):
         if self.layers is not None:
             self.layers.show_soon(self._shown)
 
+    def show_for_now(self, record: Annotation) -> None:
+        """Show a polygon in another form, until records are shown again; nothing is written."""
+        shown = self._shown()
+        for frame, records in shown.items():
+            shown[frame] = [record if r.uid == record.uid else r for r in records]
+        if self.layers is not None:
+            self.layers.bindings["polygons"].show(shown)
+
     @property
     def has_preview(self) -> bool:
         """Whether the layers show what a run has found so far."""

@@ -63,9 +63,9 @@ class PointsStyle:
     text_size: int = 12
 
     def text(self, ndim: int) -> dict[str, Any]:
-        """Return napari's text settings: the class name and the name of the point."""
+        """Return napari's text settings: number in the order, class, and name of the point."""
         return {
-            "string": "{class} {point}",
+            "string": "{number} {class} {point}",
             "size": self.text_size,
             "color": "white",
             "anchor": "upper_left",

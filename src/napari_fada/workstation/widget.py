@@ -25,6 +25,7 @@ from napari_fada.workstation.panels.source import SourcePanel
 from napari_fada.workstation.panels.tools import ToolsPanel
 from napari_fada.workstation.runner import Instead, Loading, Runner, Saved, Text
 from napari_fada.workstation.session import session_of
+from napari_fada.workstation.shape_tools import ShapeTools
 from napari_fada.workstation.warm_up import WarmUp
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class AnnotateWidget(QWidget):
         self.history = HistoryPanel(self.session)
         self.carrier = Carrier(self.session)
         self.frames = FramesDock(self.session, self.carrier)
+        self.shaping = ShapeTools(self.session)
         table = KeyTable()
         self.project = ProjectPanel(self.session, table)
         actions = self._actions()
@@ -199,6 +201,7 @@ class AnnotateWidget(QWidget):
         if layers is not None:
             self.keys.bind(*layers.layers)
             drawing.bind_paste(layers)
+            self.shaping.points.listen()
         self.phases.run_button.setEnabled(layers is not None and not self.runner.running)
         self._show_frame()
 
@@ -262,6 +265,7 @@ class AnnotateWidget(QWidget):
             "vertices": lambda: drawing.set_mode(self.session, "direct"),
             "class": self._search_class,
             "reclass": self.classes.reclass_selection,
+            **self.shaping.actions(),
             "hide": lambda: drawing.toggle_layers(self.session),
             "copy_frame": self.frames.copy,
             "interpolate": self.carrier.interpolate,

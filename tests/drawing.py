@@ -60,8 +60,15 @@ _CALLBACKS = {
 }
 
 
-def send(layer: Any, kind: str, at: Sequence[float], *, dragging: bool = False) -> None:
-    event = Mouse(kind, tuple(float(v) for v in at), is_dragging=dragging)
+def send(
+    layer: Any,
+    kind: str,
+    at: Sequence[float],
+    *,
+    dragging: bool = False,
+    modifiers: Sequence[str] = (),
+) -> None:
+    event = Mouse(kind, tuple(float(v) for v in at), dragging, list(modifiers))
     _CALLBACKS[kind](layer, ReadOnlyWrapper(event, exceptions=("handled",)))
 
 
@@ -73,9 +80,9 @@ def drag(layer: Any, *points: Sequence[float]) -> None:
     send(layer, "mouse_release", points[-1])
 
 
-def click(layer: Any, at: Sequence[float]) -> None:
-    send(layer, "mouse_press", at)
-    send(layer, "mouse_release", at)
+def click(layer: Any, at: Sequence[float], *, modifiers: Sequence[str] = ()) -> None:
+    send(layer, "mouse_press", at, modifiers=modifiers)
+    send(layer, "mouse_release", at, modifiers=modifiers)
 
 
 def draw_polygon(layer: Any, *corners: Sequence[float]) -> None:
