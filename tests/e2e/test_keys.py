@@ -55,10 +55,10 @@ def test_class_keys_and_reclassing(desk):
 def test_a_changed_key_is_kept(desk):
     table = desk.widget.project.table
     row = next(i for i, a in enumerate(ACTIONS) if a.name == "box")
-    table.item(row, 1).setText("Alt-B")
-    press(desk.viewer, "Alt-B")
+    table.item(row, 1).setText("Alt-Shift-X")
+    press(desk.viewer, "Alt-Shift-X")
     assert str(desk.layer("boxes").mode) == "add_rectangle"
-    assert KeyTable()["box"] == "Alt-B"
+    assert KeyTable()["box"] == "Alt-Shift-X"
 
 
 def test_a_taken_key_is_refused(desk):
