@@ -61,11 +61,29 @@ ACTIONS: tuple[Action, ...] = (
     Action("undo", "Undo", "Control-Z"),
     Action("redo", "Redo", "Control-Shift-Z"),
     Action("history", "History: who did what when", "Alt-H"),
+    Action("cheat_sheet", "Show all keys", "?"),
+    Action("help", "Show all keys, from a text field too", "F1"),
+    Action("fold", "Fold or unfold the phases", "Alt-Z"),
     *(
         Action(f"class_{i}", f"Choose class {i} of this view", f"Alt-{i % 10}")
         for i in range(1, 11)
     ),
 )
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "Model": ("run", "cancel"),
+    "Draw": ("box", "polygon", "keypoint", "paint", "paint_new", "edit", "vertices"),
+    "Classes": ("class", "reclass", *(f"class_{i}" for i in range(1, 11))),
+    "Frames": ("copy_frame", "interpolate", "flow", "previous_annotated", "next_annotated"),
+    "History": ("undo", "redo", "history"),
+    "Window": ("hide", "fold", "cheat_sheet", "help"),
+}
+"""What the actions are for, as the sheet of keys shows them."""
+
+
+def group_of(name: str) -> str:
+    """Return what an action is for."""
+    return next((group for group, names in GROUPS.items() if name in names), "More")
 
 
 def settings_path() -> Path:

@@ -176,3 +176,27 @@ def later(does: Callable[[], object], milliseconds: int = 0) -> None:
         does()
     else:
         QTimer.singleShot(milliseconds, does)
+
+
+def main_window(viewer: Any) -> Any:
+    """Return Qt's main window of a viewer (``Window`` has no public name for it), or None."""
+    return getattr(getattr(viewer, "window", None), "_qt_window", None)
+
+
+def focus_canvas(viewer: Any) -> None:
+    """Let the canvas have the keys."""
+    canvas = getattr(_canvas(viewer), "native", None)
+    if canvas is not None:
+        with suppress(RuntimeError):  # the window was closed meanwhile
+            canvas.setFocus()
+
+
+def dark_canvas(viewer: Any) -> None:
+    """Keep what surrounds the scan black in a light theme, too, if the user set nothing else.
+
+    Ultrasound is read on black, and class names are light so that they can be read on a scan.
+    ``viewer.canvas`` is public from napari 0.9 on; older ones keep the theme's colour.
+    """
+    canvas = getattr(viewer, "canvas", None)
+    if getattr(canvas, "background_color_override", "absent") is None:
+        canvas.background_color_override = "black"

@@ -13,6 +13,7 @@ from napari_fada.errors import FadaError
 from napari_fada.records.reading import PHASES, Phase, Reading
 from napari_fada.workstation import drawing
 from napari_fada.workstation.carrier import Carrier
+from napari_fada.workstation.comfort import Comfort
 from napari_fada.workstation.keys import Keys, KeyTable
 from napari_fada.workstation.panels.classes import ClassesPanel
 from napari_fada.workstation.panels.frames import FramesDock
@@ -20,12 +21,14 @@ from napari_fada.workstation.panels.history import HistoryPanel
 from napari_fada.workstation.panels.message_bar import MessageBar
 from napari_fada.workstation.panels.phases import PhasesPanel
 from napari_fada.workstation.panels.project import ProjectPanel
+from napari_fada.workstation.panels.rater import RaterStrip
 from napari_fada.workstation.panels.report import ReportPanel
 from napari_fada.workstation.panels.source import SourcePanel
 from napari_fada.workstation.panels.tools import ToolsPanel
 from napari_fada.workstation.runner import Instead, Loading, Runner, Saved, Text
 from napari_fada.workstation.session import session_of
 from napari_fada.workstation.shape_tools import ShapeTools
+from napari_fada.workstation.theme import tone
 from napari_fada.workstation.warm_up import WarmUp
 
 if TYPE_CHECKING:
@@ -34,16 +37,6 @@ if TYPE_CHECKING:
 NOTICE = "Research and annotation only. Not a medical device."
 POLL_MS = 2000
 WIDTH = 370
-# Text fields of napari's theme have no edge: one could not tell where to write.
-STYLE = """
-QPlainTextEdit { background: rgba(128, 128, 128, 40); border: 1px solid rgba(128, 128, 128, 110);
-                 border-radius: 3px; padding: 1px; }
-QPlainTextEdit:focus { border: 1px solid #5aa9e6; }
-QPlainTextEdit:read-only { background: rgba(0, 0, 0, 60); }
-QToolButton#fada-tool { padding: 3px 2px; border-radius: 3px;
-                        background: rgba(128, 128, 128, 60); }
-QToolButton#fada-tool:hover { background: rgba(128, 128, 128, 120); }
-"""
 
 
 class AnnotateWidget(QWidget):
@@ -68,12 +61,15 @@ class AnnotateWidget(QWidget):
         self.carrier = Carrier(self.session)
         self.frames = FramesDock(self.session, self.carrier)
         self.shaping = ShapeTools(self.session)
+        self.rater = RaterStrip(self.session)
         table = KeyTable()
         self.project = ProjectPanel(self.session, table)
         actions = self._actions()
         self.tools = ToolsPanel(actions)
         self.keys = Keys(table, actions)
         self._lay_out()
+        self.comfort = Comfort(self)
+        actions |= self.comfort.actions()
         self._connect()
         self._bind_keys()
         self._on_scan()
@@ -89,12 +85,12 @@ class AnnotateWidget(QWidget):
         self.tabs.addTab(self.project, "Project")
         self.counts = QLabel()
         notice = QLabel(NOTICE)
-        notice.setStyleSheet("color: #d9b44a;")
+        tone(notice, "notice")
         content = QWidget()
         inner = QVBoxLayout(content)
         inner.setContentsMargins(8, 6, 8, 4)
         inner.setSpacing(6)
-        for widget in (self.source, self.phases, self.message, self.tools):
+        for widget in (self.source, self.phases, self.message, self.rater, self.tools):
             inner.addWidget(widget)
         inner.addWidget(self.tabs, 1)
         inner.addWidget(self.counts)
@@ -108,7 +104,6 @@ class AnnotateWidget(QWidget):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
         self.setMinimumWidth(WIDTH)
-        self.setStyleSheet(STYLE)
 
     def _connect(self) -> None:
         session, runner = self.session, self.runner
@@ -199,7 +194,8 @@ class AnnotateWidget(QWidget):
         layers = self.session.layers
         self.frames.place()
         if layers is not None:
-            self.keys.bind(*layers.layers)
+            # The image, too: napari has keys for it (Y and O turn a plane in 3D).
+            self.keys.bind(self.session.image, *layers.layers)
             drawing.bind_paste(layers)
             self.shaping.points.listen()
         self.phases.run_button.setEnabled(layers is not None and not self.runner.running)
@@ -283,7 +279,7 @@ class AnnotateWidget(QWidget):
 
     def _bind_keys(self) -> None:
         viewer, layers = self.session.viewer, self.session.layers
-        self.keys.bind(viewer, *(layers.layers if layers else ()))
+        self.keys.bind(viewer, *((self.session.image, *layers.layers) if layers else ()))
         self.classes.set_keys([self.keys.table[f"class_{i}"] for i in range(1, 11)])
         self.tools.show_keys(self.keys.table)
         self.frames.show_keys(self.keys.table)

@@ -5,32 +5,66 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout
+from qtpy.QtWidgets import (
+    QApplication,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QToolButton,
+    QVBoxLayout,
+)
 
 from napari_fada.workstation.desk import Level
+from napari_fada.workstation.theme import MESSAGES
 
-_COLOURS = {"info": "#3a6ea5", "warning": "#a8741a", "error": "#b3392f", "question": "#5b4a9c"}
 _SECONDS = {"info": 6, "warning": 20}
+_STAYING = ("error", "question")
+LINES = 7
+"""What is longer is scrolled."""
 
 
 class MessageBar(QFrame):
-    """Shows one message at a time; errors and questions stay until they are answered."""
+    """Shows one message at a time; errors and questions stay until they are answered.
+
+    An error that comes on top of another does not push it away: the earlier one is shown
+    again when the later was dismissed.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("fada-message")
         self.level = ""
+        self.unread: list[str] = []
         self._text = QLabel()
         self._text.setWordWrap(True)
+        self._text.setTextFormat(Qt.TextFormat.PlainText)
+        self._text.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._area = QScrollArea()
+        self._area.setWidgetResizable(True)
+        self._area.setFrameShape(QFrame.Shape.NoFrame)
+        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._area.setWidget(self._text)
+        self._more = QLabel()
+        self.copy = QToolButton()
+        self.copy.setText("Copy")
+        self.copy.setToolTip("Copy the whole message to the clipboard")
+        self.copy.clicked.connect(self._copy)
         self._close = QToolButton()
         self._close.setText("✕")
         self._close.setToolTip("Dismiss this message")
-        self._close.setAutoRaise(True)
-        self._close.clicked.connect(self.clear)
+        self._close.clicked.connect(self.dismiss)
+        side = QVBoxLayout()
+        side.addWidget(self._close, 0, Qt.AlignmentFlag.AlignRight)
+        side.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignRight)
+        side.addWidget(self._more, 0, Qt.AlignmentFlag.AlignRight)
+        side.addStretch(1)
         top = QHBoxLayout()
-        top.addWidget(self._text, 1)
-        top.addWidget(self._close, 0, Qt.AlignmentFlag.AlignTop)
+        top.addWidget(self._area, 1)
+        top.addLayout(side)
         self._choices = QHBoxLayout()
         self._buttons: list[QPushButton] = []
         layout = QVBoxLayout(self)
@@ -40,7 +74,7 @@ class MessageBar(QFrame):
         layout.addLayout(self._choices)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self.clear)
+        self._timer.timeout.connect(self.dismiss)
         self.hide()
 
     @property
@@ -55,14 +89,16 @@ class MessageBar(QFrame):
 
     def say(self, text: str, level: Level = "info") -> None:
         """Show a message. A passing remark does not push away an error or a question."""
-        if level == "info" and self.level in ("error", "question"):
+        if level == "info" and self.level in _STAYING:
             return
+        self._keep_unread(text)
         self._put(text, level)
         if level in _SECONDS:
             self._timer.start(_SECONDS[level] * 1000)
 
     def ask(self, text: str, choices: Sequence[tuple[str, str, Callable[[], object]]]) -> None:
         """Ask with buttons of (label, tooltip, what it does); the window stays usable."""
+        self._keep_unread(text)
         self._put(text, "question")
         for label, tip, does in choices:
             button = QPushButton(label)
@@ -73,11 +109,32 @@ class MessageBar(QFrame):
         self._buttons[0].setFocus()
 
     def _choose(self, does: Callable[[], object]) -> None:
-        self.clear()
+        self.dismiss()
         does()
 
+    def dismiss(self) -> None:
+        """Put this message away; an error from before it is shown again."""
+        self._clear()
+        if self.unread:
+            self._put(self.unread.pop(), "error")
+
     def clear(self) -> None:
-        """Show nothing."""
+        """Show nothing, and forget what was not read."""
+        self.unread.clear()
+        self._clear()
+
+    def _keep_unread(self, coming: str) -> None:
+        if self.level == "error" and self.text != coming and self.text not in self.unread:
+            self.unread.append(self.text)
+        if coming in self.unread:
+            self.unread.remove(coming)
+
+    def _copy(self) -> None:
+        clipboard = QApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText(self.text)
+
+    def _clear(self) -> None:
         self._timer.stop()
         self.level = ""
         buttons, self._buttons = self._buttons, []
@@ -89,12 +146,31 @@ class MessageBar(QFrame):
         self.hide()
 
     def _put(self, text: str, level: str) -> None:
-        self.clear()
+        self._clear()
         self.level = level
         self._text.setText(text)
+        self.copy.setVisible(level in ("error", "warning"))
+        self._more.setText(f"+{len(self.unread)}" if self.unread else "")
+        self._more.setToolTip("Errors that wait behind this one" if self.unread else "")
         self.setStyleSheet(
-            f"#fada-message {{ background: {_COLOURS[level]}; border-radius: 4px; }}"
-            "#fada-message QLabel, #fada-message QToolButton "
+            f"#fada-message {{ background: {MESSAGES[level]}; border-radius: 4px; }}"
+            "#fada-message QLabel, #fada-message QToolButton, #fada-message QScrollArea,"
+            "#fada-message QScrollArea > QWidget > QWidget"
             "{ color: white; background: transparent; }"
+            "#fada-message QToolButton:focus, #fada-message QPushButton:focus"
+            "{ border: 1px solid white; }"
         )
         self.show()
+        self._fit()
+
+    def _fit(self) -> None:
+        """Be as high as the text, up to a few lines; the rest is scrolled."""
+        width = max(120, self.width() - 70)
+        line = self._text.fontMetrics().lineSpacing()
+        height = self._text.heightForWidth(width)
+        self._area.setFixedHeight(min(max(height, line), LINES * line) + 4)
+
+    def resizeEvent(self, event: object) -> None:  # noqa: N802
+        """Fit the text to the new width."""
+        super().resizeEvent(event)  # type: ignore[arg-type]
+        self._fit()

@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_fada.records.reading import PHASES, Phase, PhaseResult, Reading
+from napari_fada.workstation.theme import tone
 
 TITLES: dict[Phase, tuple[str, str]] = {
     "interpret": ("1 Interpret", "Writes the report: eight fields of text"),
@@ -30,14 +31,15 @@ TITLES: dict[Phase, tuple[str, str]] = {
     "segment": ("5 Segment", "Outlines structures as polygons"),
 }
 STATES = {
-    "": ("–", "", "not run on this frame"),
-    "waiting": ("· waiting", "", "will run after the phases above"),
-    "running": ("▶ running", "#5aa9e6", "the model is answering"),
-    "done": ("✓ done", "#63c174", "found something"),
-    "empty": ("○ nothing found", "#d9b44a", "the model answered that there is nothing"),
-    "failed": ("✕ failed", "#ff7366", "no usable answer"),
-    "skipped": ("– skipped", "#9aa0a6", "was not asked"),
+    "": ("–", "not run on this frame"),
+    "waiting": ("· waiting", "will run after the phases above"),
+    "running": ("▶ running", "the model is answering"),
+    "done": ("✓ done", "found something"),
+    "empty": ("○ nothing found", "the model answered that there is nothing"),
+    "failed": ("✕ failed", "no usable answer"),
+    "skipped": ("– skipped", "was not asked"),
 }
+_GRAVEST = ("failed", "running", "waiting", "empty", "done", "skipped", "")
 
 
 class PhasesPanel(QWidget):
@@ -45,6 +47,7 @@ class PhasesPanel(QWidget):
 
     run_asked: ClassVar[Signal] = Signal(object)
     cancel_asked: ClassVar[Signal] = Signal()
+    fold_changed: ClassVar[Signal] = Signal(bool)
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,8 +61,16 @@ class PhasesPanel(QWidget):
         bar = QHBoxLayout()
         bar.addWidget(self.run_button, 2)
         bar.addWidget(self.cancel_button, 1)
+        self.fold_button = QToolButton()
+        self.fold_button.clicked.connect(lambda: self.fold(not self.folded))
+        bar.addWidget(self.fold_button)
+        self.folded = False
+        self.summary = QLabel()
+        self.summary.hide()
 
-        grid = QGridLayout()
+        self._rows = QWidget()
+        grid = QGridLayout(self._rows)
+        grid.setContentsMargins(0, 0, 0, 0)
         grid.setVerticalSpacing(1)
         grid.setHorizontalSpacing(6)
         grid.setColumnStretch(1, 1)
@@ -90,7 +101,7 @@ class PhasesPanel(QWidget):
         self.answer = QPlainTextEdit()
         self.answer.setReadOnly(True)
         self.answer.setMaximumBlockCount(2000)
-        self.answer.setFixedHeight(62)
+        self.answer.setFixedHeight(4 * self.answer.fontMetrics().lineSpacing() + 6)
         self.answer.setPlaceholderText("The model's own words appear here while it answers.")
         self._looking: Phase = "interpret"
         self._started: dict[Phase, float] = {}
@@ -99,7 +110,8 @@ class PhasesPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addLayout(bar)
-        layout.addLayout(grid)
+        layout.addWidget(self.summary)
+        layout.addWidget(self._rows)
         layout.addWidget(self.answer)
         layout.addWidget(self.status)
         self._clock = QTimer(self)
@@ -108,6 +120,7 @@ class PhasesPanel(QWidget):
         self.status.hide()
         self.show_reading(None)
         self.look_at("interpret")
+        self.fold(False)
 
     # Runs
 
@@ -179,9 +192,27 @@ class PhasesPanel(QWidget):
 
     # Display
 
+    def fold(self, folded: bool) -> None:
+        """Show one line in the place of the phases and the model's words, or all of them."""
+        self.folded = folded
+        self._rows.setVisible(not folded)
+        self.answer.setVisible(not folded)
+        self.summary.setVisible(folded)
+        self.fold_button.setText("▸" if folded else "▾")
+        self.fold_changed.emit(folded)
+
+    def _sum_up(self) -> None:
+        """Say in one line how the phases ended; the worst of them gives it its colour."""
+        marks = (f"{TITLES[p][0][2:]} {STATES[self.states[p]][0][0]}" for p in PHASES)
+        self.summary.setText("  ".join(marks))
+        self.summary.setToolTip(
+            "\n".join(f"{TITLES[p][0]}: {self._labels[p].toolTip()}" for p in PHASES)
+        )
+        tone(self.summary, min(self.states.values(), key=_GRAVEST.index))
+
     def _put(self, phase: Phase, state: str, result: PhaseResult | None = None) -> None:
         self.states[phase] = state
-        text, colour, tip = STATES[state]
+        text, tip = STATES[state]
         label = self._labels[phase]
         if result is not None and result.state == "failed" and result.problems:
             text = f"{text}: {result.problems[0]}"
@@ -191,9 +222,10 @@ class PhasesPanel(QWidget):
             text += " (!)"
         label.setText(label.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, 190))
         label.setToolTip(tip)
-        label.setStyleSheet(f"color: {colour};" if colour else "")
+        tone(label, state)
         took = f"{result.seconds:.1f} s" if result and result.state != "skipped" else ""
         self._times[phase].setText(took)
+        self._sum_up()
         if result is not None:
             self._times[phase].setToolTip(f"{result.seconds:.2f} s, {result.tokens} tokens")
 

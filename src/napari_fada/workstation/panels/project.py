@@ -24,6 +24,8 @@ from qtpy.QtWidgets import (
 from napari_fada.errors import FadaError
 from napari_fada.workstation.exporter import Exporter
 from napari_fada.workstation.keys import KeyTable
+from napari_fada.workstation.memory import remember
+from napari_fada.workstation.panels.rater import RATER
 from napari_fada.workstation.session import Session
 
 FILTER = "napari-fada projects (*.fada);;All files (*)"
@@ -102,6 +104,7 @@ class ProjectPanel(QWidget):
             self.path.setText("no project is open")
             self.path.setToolTip(str(error))
             return
+        self.rater.setText(self._session.rater)
         self.path.setText(f"<b>{path.name}</b> in {path.parent.name}")
         self.path.setToolTip(f"{path}\nEvery edit is in this file the moment it is made.")
 
@@ -150,6 +153,7 @@ class ProjectPanel(QWidget):
 
     def _name_rater(self) -> None:
         self._session.rater = self.rater.text().strip()
+        remember(**{RATER: self._session.rater})
 
     def _key_edited(self, item: QTableWidgetItem) -> None:
         action = self.table.item(item.row(), 0)

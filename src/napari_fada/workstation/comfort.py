@@ -1,0 +1,79 @@
+"""What makes the window easy to sit at: keys, sizes, colours, and that it stays as it was left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, QTimer
+
+from napari_fada.workstation import napari_private as private
+from napari_fada.workstation.focus import FocusKeeper, tab_in_order
+from napari_fada.workstation.memory import recall, remember
+from napari_fada.workstation.panels.cheat_sheet import CheatSheet
+from napari_fada.workstation.theme import Dress
+from napari_fada.workstation.window_layout import WindowLayout
+
+if TYPE_CHECKING:
+    from napari_fada.workstation.widget import AnnotateWidget
+
+REOPENED = ("FADA worklist",)
+
+
+class Comfort(QObject):
+    """Everything of that for one annotate widget.
+
+    Parameters
+    ----------
+    widget : AnnotateWidget
+        Built, with all its panels.
+    """
+
+    def __init__(self, widget: AnnotateWidget) -> None:
+        super().__init__(widget)
+        self._widget = widget
+        viewer = widget.session.viewer
+        self.dress = Dress(widget, viewer)
+        self.focus = FocusKeeper(viewer, widget.keys.table, self)
+        self.focus.watch(widget)
+        self.layout = WindowLayout(viewer, widget.tabs, REOPENED, self)
+        self._sheet: CheatSheet | None = None
+        private.dark_canvas(viewer)
+        widget.phases.fold(bool(recall("folded", False)))
+        widget.phases.fold_changed.connect(lambda folded: remember(folded=folded))
+        tab_in_order((widget.source, widget.phases, widget.message, widget.tools, widget.tabs))
+        # napari docks the widget after it was made.
+        QTimer.singleShot(0, self._docked)
+
+    def actions(self) -> dict[str, Callable[[], object]]:
+        """Return what the keys of this part do."""
+        return {
+            "cheat_sheet": self.show_keys,
+            "help": self.show_keys,
+            "fold": lambda: self._widget.phases.fold(not self._widget.phases.folded),
+        }
+
+    @property
+    def sheet(self) -> CheatSheet:
+        """The cheat sheet, made when it is first asked for."""
+        if self._sheet is None:
+            window = private.main_window(self._widget.session.viewer) or self._widget.window()
+            assert window is not None
+            self._sheet = CheatSheet(self._widget.keys.table, window, self.focus.give_back)
+            self._sheet.destroyed.connect(self._forget_sheet)
+            Dress(self._sheet, self._widget.session.viewer, SHEET)
+        return self._sheet
+
+    def show_keys(self) -> None:
+        """Open the cheat sheet, or close it."""
+        self.sheet.toggle()
+
+    def _forget_sheet(self) -> None:
+        self._sheet = None
+
+    def _docked(self) -> None:
+        if self._widget.isVisible():
+            self.layout.restore()
+
+
+SHEET = "#fada-cheat-sheet { border: 2px solid rgba(128, 128, 128, 160); border-radius: 6px; }"
