@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QApplication
 
-from napari_fada.workstation.memory import recall
+from napari_fada.workstation.settings import settings
 
 SQUARE = np.array([[20, 20], [20, 60], [60, 60], [60, 20]], float)
 
@@ -36,7 +36,7 @@ def test_the_name_signs_what_follows_and_is_remembered(nobody):
     nobody.widget.rater.take.click()
     nobody.layer("polygons").add(SQUARE + 70, shape_type="polygon")
     assert [r.rater for r in nobody.kept()] == ["", "Eva"]
-    assert recall("rater") == "Eva"
+    assert settings().rater == "Eva"
 
 
 def test_a_report_field_asks_too(nobody):

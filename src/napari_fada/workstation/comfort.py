@@ -11,6 +11,7 @@ from napari_fada.workstation import napari_private as private
 from napari_fada.workstation.focus import FocusKeeper, tab_in_order
 from napari_fada.workstation.memory import recall, remember
 from napari_fada.workstation.panels.cheat_sheet import CheatSheet
+from napari_fada.workstation.settings import settings
 from napari_fada.workstation.theme import Dress
 from napari_fada.workstation.window_layout import WindowLayout
 
@@ -33,12 +34,15 @@ class Comfort(QObject):
         super().__init__(widget)
         self._widget = widget
         viewer = widget.session.viewer
-        self.dress = Dress(widget, viewer)
+        self._dresses = [Dress(widget, viewer)]
         self.focus = FocusKeeper(viewer, widget.keys.table, self)
         self.focus.watch(widget)
         self.layout = WindowLayout(viewer, widget.tabs, REOPENED, self)
         self._sheet: CheatSheet | None = None
         private.dark_canvas(viewer)
+        settings().events.text_percent.connect(self._scale)
+        widget.session.scan_changed.connect(self._scale)
+        self._scale()
         widget.phases.fold(bool(recall("folded", False)))
         widget.phases.fold_changed.connect(lambda folded: remember(folded=folded))
         tab_in_order((widget.source, widget.phases, widget.message, widget.tools, widget.tabs))
@@ -61,15 +65,26 @@ class Comfort(QObject):
             assert window is not None
             self._sheet = CheatSheet(self._widget.keys.table, window, self.focus.give_back)
             self._sheet.destroyed.connect(self._forget_sheet)
-            Dress(self._sheet, self._widget.session.viewer, SHEET)
+            self._dresses.append(Dress(self._sheet, self._widget.session.viewer, SHEET))
+            self._scale()
         return self._sheet
 
     def show_keys(self) -> None:
         """Open the cheat sheet, or close it."""
         self.sheet.toggle()
 
+    def _scale(self, _percent: int = 0) -> None:
+        """Show our texts, those on the canvas too, at the size that is set."""
+        percent = settings().text_percent
+        for dress in self._dresses:
+            dress.scale(percent)
+        layers = self._widget.session.layers
+        if layers is not None:
+            layers.scale_texts(percent / 100)
+
     def _forget_sheet(self) -> None:
         self._sheet = None
+        del self._dresses[1:]
 
     def _docked(self) -> None:
         if self._widget.isVisible():

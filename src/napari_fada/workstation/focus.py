@@ -86,7 +86,7 @@ class FocusKeeper(QObject):
                     continue
                 part.setProperty(RETURNS, True)
                 getattr(part, signal).connect(self.give_back_soon)
-                if not isinstance(part, QComboBox):
+                if isinstance(part, QAbstractButton | QAbstractItemView):
                     part.pressed.connect(self._note_focus)
 
     def _note_focus(self, _: object = None) -> None:

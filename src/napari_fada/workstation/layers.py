@@ -148,6 +148,13 @@ class LayerSet:
         for binding in self.bindings.values():
             binding.set_active_class(name)
 
+    def scale_texts(self, factor: float) -> None:
+        """Write class names and names of points at this multiple of their usual size."""
+        for role, style in (("boxes", BOXES), ("polygons", POLYGONS), ("keypoints", KEYPOINTS)):
+            text = self.bindings[role].layer.text
+            if text.size != style.text_size * factor:
+                text.size = style.text_size * factor
+
     def finish_drawing(self) -> None:
         """End whatever is being drawn in any layer."""
         for binding in self.bindings.values():

@@ -197,6 +197,6 @@ def dark_canvas(viewer: Any) -> None:
     Ultrasound is read on black, and class names are light so that they can be read on a scan.
     ``viewer.canvas`` is public from napari 0.9 on; older ones keep the theme's colour.
     """
-    canvas = getattr(viewer, "canvas", None)
+    canvas: Any = getattr(viewer, "canvas", None)
     if getattr(canvas, "background_color_override", "absent") is None:
         canvas.background_color_override = "black"

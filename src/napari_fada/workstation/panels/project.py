@@ -24,9 +24,8 @@ from qtpy.QtWidgets import (
 from napari_fada.errors import FadaError
 from napari_fada.workstation.exporter import Exporter
 from napari_fada.workstation.keys import KeyTable
-from napari_fada.workstation.memory import remember
-from napari_fada.workstation.panels.rater import RATER
 from napari_fada.workstation.session import Session
+from napari_fada.workstation.settings import settings
 
 FILTER = "napari-fada projects (*.fada);;All files (*)"
 
@@ -153,7 +152,7 @@ class ProjectPanel(QWidget):
 
     def _name_rater(self) -> None:
         self._session.rater = self.rater.text().strip()
-        remember(**{RATER: self._session.rater})
+        settings().rater = self._session.rater
 
     def _key_edited(self, item: QTableWidgetItem) -> None:
         action = self.table.item(item.row(), 0)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QPushButton
 
-from napari_fada.workstation.memory import recall, remember
 from napari_fada.workstation.session import Session
-
-RATER = "rater"
+from napari_fada.workstation.settings import settings
 
 
 class RaterStrip(QFrame):
@@ -41,7 +39,7 @@ class RaterStrip(QFrame):
         row.addWidget(self.take)
         row.addWidget(self.later)
         if not session.rater:
-            session.rater = str(recall(RATER, ""))
+            session.rater = settings().rater
         session.records_changed.connect(self._look)
         self.hide()
 
@@ -59,6 +57,6 @@ class RaterStrip(QFrame):
         name = self.name.text().strip()
         if name:
             self._session.rater = name
-            remember(**{RATER: name})
+            settings().rater = name
             self._session.say(f"Edits are signed “{name}” from now on.")
         self.hide()

@@ -1,0 +1,33 @@
+"""The texts of panels, sheet and canvas have the size that is set, at once and on every scan."""
+
+from __future__ import annotations
+
+import numpy as np
+from napari.settings import get_settings
+from qtpy.QtWidgets import QApplication
+
+from napari_fada.workstation.settings import settings
+
+
+def points(widget):
+    widget.ensurePolished()
+    return widget.font().pointSizeF()
+
+
+def test_a_larger_text_everywhere(desk):
+    base = get_settings().appearance.font_size
+    small, sheet = points(desk.widget.counts), desk.widget.comfort.sheet
+    on_canvas = desk.layer("boxes").text.size
+    settings().text_percent = 150
+    QApplication.processEvents()
+    assert points(desk.widget.counts) == 1.5 * base
+    assert points(desk.widget.classes.search) == 1.5 * base
+    assert points(sheet.search) == 1.5 * base
+    assert desk.layer("boxes").text.size == 1.5 * on_canvas
+    other = desk.viewer.add_image(np.zeros((90, 90), np.uint8), rgb=False)
+    desk.session.use_layer(other)
+    assert desk.layer("polygons").text.size == 1.5 * on_canvas
+    settings().text_percent = 100
+    QApplication.processEvents()
+    assert points(desk.widget.counts) == small
+    assert desk.layer("boxes").text.size == on_canvas
