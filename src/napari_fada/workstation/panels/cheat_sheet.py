@@ -130,7 +130,9 @@ class CheatSheet(QFrame):
 
 def _columns(found: list[tuple[Action, str]]) -> QWidget:
     """Return the keys in groups, the groups in columns of about the same height."""
-    named = ((g, [pair for pair in found if group_of(pair[0].name) == g]) for g in (*GROUPS, "More"))
+    named = (
+        (g, [pair for pair in found if group_of(pair[0].name) == g]) for g in (*GROUPS, "More")
+    )
     groups = [(g, pairs) for g, pairs in named if pairs]
     content = QWidget()
     row = QHBoxLayout(content)
