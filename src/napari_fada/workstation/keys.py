@@ -73,6 +73,10 @@ ACTIONS: tuple[Action, ...] = (
 GROUPS: dict[str, tuple[str, ...]] = {
     "Model": ("run", "cancel"),
     "Draw": ("box", "polygon", "keypoint", "paint", "paint_new", "edit", "vertices"),
+    "Shape": (
+        *("split", "merge", "part", "cut", "erase_corners", "simplify", "smooth", "ellipse"),
+        *("snap", "to_box", "to_polygon", "visibility", "earlier"),
+    ),
     "Classes": ("class", "reclass", *(f"class_{i}" for i in range(1, 11))),
     "Frames": ("copy_frame", "interpolate", "flow", "previous_annotated", "next_annotated"),
     "History": ("undo", "redo", "history"),
