@@ -12,25 +12,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from napari_fada.engines.protocol import Prompt, Task
 from napari_fada.errors import FadaError, ModelError
 from napari_fada.exchange.items import AskTask, Draft, Item, Tally, build_items, read_item
 from napari_fada.records.annotation import Annotation
-from napari_fada.records.reading import INTERPRETATION_KEYS
+from napari_fada.records.reading import INTERPRETATION_KEYS, VARIANTS, Variant
 
 SCHEMA = "fada-training/1"
 
-Variant = Literal["full", "anatomy", "clinical"]
 Line = dict[str, Any]
-
-#: Which fields each variant of the interpretation answers.
-VARIANTS: Mapping[Variant, tuple[str, ...]] = {
-    "full": INTERPRETATION_KEYS,
-    "anatomy": INTERPRETATION_KEYS[:4],
-    "clinical": INTERPRETATION_KEYS[4:],
-}
 
 ASK_TASKS: tuple[AskTask, ...] = ("detect", "segment", "keypoints")
 

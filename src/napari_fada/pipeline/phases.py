@@ -227,7 +227,9 @@ class _Run:
 
     def questions(self, phase: Phase) -> tuple[list[Asked], list[str]]:
         """Return what a phase asks, and notes on what it leaves out."""
-        if phase == "interpret" or phase == "classify":
+        if phase == "interpret":
+            return [Asked(prompt) for prompt in self.prompts.report_prompts()], []
+        if phase == "classify":
             return [Asked(self.prompts.prompt(phase))], []
         # A caller may have taken the mapping away at a gate.
         mapping = self.reading.mapping or self.mapped()

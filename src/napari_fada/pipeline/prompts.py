@@ -9,23 +9,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from napari_fada.engines.protocol import Prompt, Task
 from napari_fada.errors import ModelError
-from napari_fada.records.reading import INTERPRETATION_KEYS
+from napari_fada.records.reading import VARIANTS, Variant
 from napari_fada.vocabulary import vocabulary
-
-Variant = Literal["full", "anatomy", "clinical"]
 
 DEFAULT_PROMPTS = "napari-fada-1"
 PLACE = "{classes}"
 
-_VARIANTS: Mapping[Variant, tuple[str, tuple[str, ...]]] = {
-    "full": ("interpret", INTERPRETATION_KEYS),
-    "anatomy": ("interpret_anatomy", INTERPRETATION_KEYS[:4]),
-    "clinical": ("interpret_clinical", INTERPRETATION_KEYS[4:]),
+_WORDING: Mapping[Variant, str] = {
+    "full": "interpret",
+    "anatomy": "interpret_anatomy",
+    "clinical": "interpret_clinical",
 }
+HALVES: tuple[Variant, ...] = ("anatomy", "clinical")
 _WITH_CLASSES = ("detect", "segment", "keypoints")
 _REQUIRED = ("interpret", "classify", "detect", "segment")
 _MAX_TOKENS = {"classify": 256}
@@ -45,11 +44,15 @@ class PromptSet:
         ``segment``, ``keypoints``; the last three hold ``{classes}``.
     max_tokens : mapping of str to int
         Length limits by task, where they differ from ours.
+    halves : bool
+        Ask for the report in two halves (small models write four fields better than eight); the
+        answers become one report.
     """
 
     name: str
     prompts: Mapping[str, str]
     max_tokens: Mapping[str, int] = field(default_factory=dict)
+    halves: bool = False
 
     @classmethod
     def load(cls, name_or_path: str | Path = DEFAULT_PROMPTS) -> PromptSet:
@@ -78,7 +81,9 @@ class PromptSet:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> PromptSet:
-        """Build a prompt set from its TOML form (``name``, ``[prompts]``, ``[max_tokens]``).
+        """Build a prompt set from its TOML form.
+
+        That is ``name`` and ``[prompts]``; ``halves`` and ``[max_tokens]`` may be left out.
 
         Raises
         ------
@@ -95,12 +100,24 @@ class PromptSet:
         for key in _WITH_CLASSES:
             if key in prompts and PLACE not in prompts[key]:
                 raise ModelError(f"The prompt {key!r} of {name!r} has no place {PLACE}.")
-        return cls(name, dict(prompts), dict(data.get("max_tokens", {})))
+        halves = data.get("halves", False) is True
+        lacking = [_WORDING[v] for v in HALVES if halves and _WORDING[v] not in prompts]
+        if lacking:
+            raise ModelError(f"The prompt set {name!r} lacks: {', '.join(lacking)}.")
+        return cls(name, dict(prompts), dict(data.get("max_tokens", {})), halves)
+
+    def report_prompts(self) -> list[Prompt]:
+        """Build the prompts that ask for the report: one, or one for each half of it."""
+        variants: tuple[Variant, ...] = HALVES if self.halves else ("full",)
+        return [self.prompt("interpret", variant=variant) for variant in variants]
 
     @property
     def hash(self) -> str:
         """SHA-256 of the wording (sorted JSON of the prompts: comments do not count)."""
-        wording = json.dumps(dict(self.prompts), sort_keys=True, ensure_ascii=False)
+        asked = dict(self.prompts)
+        if self.halves:
+            asked["halves"] = "yes"
+        wording = json.dumps(asked, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(wording.encode("utf-8")).hexdigest()
 
     def prompt(
@@ -129,7 +146,9 @@ class PromptSet:
         """
         if (task in _WITH_CLASSES) != bool(classes):
             raise ValueError(f"task {task!r} with classes {list(classes)!r}")
-        name, keys = _VARIANTS[variant] if task == "interpret" else (str(task), ())
+        name, keys = str(task), tuple[str, ...]()
+        if task == "interpret":
+            name, keys = _WORDING[variant], VARIANTS[variant]
         if name not in self.prompts:
             raise ModelError(f"The prompt set {self.name!r} has no prompt {name!r}.")
         labels = tuple(classes)

@@ -10,7 +10,7 @@ from napari_fada.records.annotation import Annotation
 from napari_fada.records.base import default_path
 from napari_fada.records.deriving import Derived
 from napari_fada.records.history import Entry
-from napari_fada.records.project_history import ProjectHistory
+from napari_fada.records.project_settings import ProjectSettings
 from napari_fada.records.reading import PHASES, Phase, Reading
 from napari_fada.records.reading import Mapping as ClassMapping
 from napari_fada.records.rows import WHOLE, Act, Edit, Report
@@ -24,7 +24,7 @@ Show = Literal["first", "replace", "add", "no"]
 STATE_NAMES = ("review", "comment", "score", "lock", "reason", "asked", "stale")
 
 
-class Project(ProjectHistory):
+class Project(ProjectSettings):
     """A project file. Open it with ``Project.open``; use it as a context manager.
 
     Every method that changes something is one transaction: when it returns, the change is on
@@ -243,6 +243,17 @@ class Project(ProjectHistory):
             entry = history.do(c, sha256, frame, wanted, label=label, rater=self.rater)
         self._tell(entry)
         return entry
+
+    def report_texts(
+        self, after: tuple[str, int, str], limit: int, *, of: tuple[str, int] | None = None
+    ) -> list[tuple[str, int, str, str, str | None]]:
+        """Return fields that experts wrote: scan, frame, name, text and the view of the frame.
+
+        At most ``limit`` of them after one, in the order of scan, frame and name; ``of`` names
+        the one frame to look at.
+        """
+        with self._store.read() as c:
+            return standing.report_texts(c, after, limit, of)
 
     def state(self, sha256: str, frame: int) -> dict[str, str]:
         """Return review state, comments, scores and locks of a frame (or of ``WHOLE``)."""

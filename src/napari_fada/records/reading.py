@@ -42,6 +42,17 @@ def downstream(phase: Phase) -> tuple[Phase, ...]:
     return _DOWNSTREAM.get(phase, ())
 
 
+Variant = Literal["full", "anatomy", "clinical"]
+
+#: Which fields each variant of the interpretation asks for and answers. There is one report; its
+#: variants are only ever cut from it, and answers to halves are put together into one.
+VARIANTS: MappingABC[Variant, tuple[str, ...]] = {
+    "full": INTERPRETATION_KEYS,
+    "anatomy": INTERPRETATION_KEYS[:4],
+    "clinical": INTERPRETATION_KEYS[4:],
+}
+
+
 @dataclass(frozen=True, slots=True)
 class ScanRef:
     """Which frame of which scan; ``spacing_mm`` is (y, x) with where it came from."""

@@ -160,11 +160,25 @@ CREATE TABLE acts (                         -- edits first to last are one act o
 CREATE INDEX edits_turned ON edits (target) WHERE target IS NOT NULL;
 """
 
+_VERSION_4 = """
+CREATE TABLE settings (                     -- of the project; the latest row of a name counts
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL,
+    value TEXT,                             -- JSON; NULL: back to the default
+    rater TEXT NOT NULL,
+    at TEXT NOT NULL
+);
+CREATE INDEX settings_by_name ON settings (name, seq);
+CREATE INDEX cells_of_reports ON cells (sha256, frame, name)
+    WHERE name >= 'field/' AND name < 'field0';
+"""
+
 #: Step i leads from version i to version i + 1; a new file takes all of them.
 MIGRATIONS: tuple[str, ...] = (
     _VERSION_1 + guards(*_KEPT),
     _VERSION_2,
     _VERSION_3 + guards("acts"),
+    _VERSION_4 + guards("settings"),
 )
 
 

@@ -121,3 +121,22 @@ def _with(cells: history.Cells, wanted: Mapping[str, str | None]) -> history.Cel
     """Return cells as they will be."""
     after = {**cells, **wanted}
     return {name: value for name, value in after.items() if value is not None}
+
+
+def report_texts(
+    connection: sqlite3.Connection,
+    after: tuple[str, int, str],
+    limit: int,
+    of: tuple[str, int] | None,
+) -> list[tuple[str, int, str, str, str | None]]:
+    """Return fields of reports by experts, some at a time, each with the view of its frame."""
+    where, more = ("AND c.sha256 = ? AND c.frame = ?", of) if of else ("", ())
+    return connection.execute(
+        "SELECT c.sha256, c.frame, c.name, c.value, f.view FROM cells c "
+        "LEFT JOIN frames f ON f.sha256 = c.sha256 AND f.frame = c.frame "
+        # The first two terms are those of the index `cells_of_reports`.
+        "WHERE c.name >= 'field/' AND c.name < 'field0' "
+        f"AND (c.sha256, c.frame, c.name) > (?, ?, ?) {where} "
+        "ORDER BY c.sha256, c.frame, c.name LIMIT ?",
+        (*after, *more, limit),
+    ).fetchall()
