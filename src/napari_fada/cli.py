@@ -300,8 +300,11 @@ def train_mini(
     converter: Annotated[
         Path | None, typer.Option(help="Folder of llama.cpp's converter (docs/fada-mini.md).")
     ] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="Folder of a pack to go on from; default: from nothing.")
+    ] = None,
 ) -> None:
-    """Train fada-mini from scratch by the recipe that made the shipped weights."""
+    """Train fada-mini by the recipe that made the shipped weights."""
     with explained():
         if importlib.util.find_spec("torch") is None:
             raise ModelError(
@@ -310,4 +313,4 @@ def train_mini(
             )
         from napari_fada.training.recipe import train_mini as train
 
-        train(data, out_dir, work, converter)
+        train(data, out_dir, work, converter, start=start)

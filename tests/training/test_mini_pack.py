@@ -28,7 +28,6 @@ def engine() -> Iterator[Engine]:
 def test_answers_about_phantoms_are_valid(engine: Engine, tmp_path: Path) -> None:
     figures = examine_pack(engine, phantom_samples(1, HELD_SEED), tmp_path)
     assert all(f["valid"] == 1.0 for key, f in figures.items() if key != "seconds")
-    assert figures["seconds"]["answer"] < 1.0
 
 
 def test_heads_are_outlined_on_held_out_scans(engine: Engine, data_dir: Path) -> None:

@@ -12,7 +12,8 @@ torch = pytest.importorskip("torch")
 from napari_fada.training.generate import answer  # noqa: E402
 from napari_fada.training.instruct import collate, instruct, shake  # noqa: E402
 from napari_fada.training.losses import answer_loss  # noqa: E402
-from napari_fada.training.model import ModelSize  # noqa: E402
+from napari_fada.training.convert import save_full  # noqa: E402
+from napari_fada.training.model import FadaMini, ModelSize  # noqa: E402
 from napari_fada.training.phantoms import SCENES  # noqa: E402
 from napari_fada.training.pretrain import pretrain  # noqa: E402
 from napari_fada.training.questions import about_view  # noqa: E402
@@ -21,6 +22,7 @@ from napari_fada.training.score import examine, summary  # noqa: E402
 from napari_fada.training.text import TextSize  # noqa: E402
 from napari_fada.training.tokenizer import tokenizer  # noqa: E402
 from napari_fada.training.vision import VisionSize  # noqa: E402
+from napari_fada.training.weights import read_full  # noqa: E402
 
 SMALL = ModelSize(
     VisionSize(image=64, hidden=32, ffn=32, depth=1, heads=2, out=32),
@@ -42,6 +44,27 @@ def test_two_steps_of_each_stage(tmp_path: Path) -> None:
     assert [line.split()[0] for line in lines] == ["1", "1", "2", "2"]
     figures = summary(examine(samples[:2], lambda s, t, c: answer(model, s, t, c, limit=4)))
     assert figures["phantom/classify"]["n"] == 2
+
+
+def test_training_goes_on_from_the_weights_of_a_pack(tmp_path: Path) -> None:
+    first = FadaMini(SMALL, seed=5)
+    save_full(first, tmp_path / "full")
+    start = read_full(tmp_path / "full", SMALL)
+    assert torch.allclose(start.table(), first.table(), atol=2e-3)
+    for name, value in first.state_dict().items():
+        if not name.endswith("embed_basis"):  # slow waves can stand for each other
+            assert torch.allclose(start.state_dict()[name], value, atol=2e-3), name
+    assert start.vocabulary.embed_basis.abs().max() < 2 * first.vocabulary.embed_basis.abs().max()
+    samples = phantom_samples(1, seed=3)[:4]
+    lines: list[str] = []
+    after = instruct(samples, tmp_path / "whole.pt", size=SMALL, steps=1, images=2, asked=2,
+                     workers=0, every=1, rate=1e-4, start=start, report=lines.append)  # fmt: skip
+    moved = [float((after.state_dict()[k] - v).abs().max()) for k, v in start.state_dict().items()]
+    assert 0 < max(moved) < 0.05
+    with pytest.raises(ValueError, match="no model of this size"):
+        read_full(tmp_path / "full")
+    with pytest.raises(ValueError, match=r"model\.safetensors"):
+        read_full(tmp_path)
 
 
 def test_the_loss_is_least_at_the_truth() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,11 +64,12 @@ def train_mini(
     converter: Path | None = None,
     version: str = "1",
     vision_steps: int = 1300,
-    steps: int = 1000,
+    steps: int | None = None,
+    start: Path | None = None,
     finished: Callable[[], bool] = lambda: False,
     report: Callable[[str], None] = print,
 ) -> dict[str, object]:
-    """Train fada-mini from nothing and write its pack.
+    """Train fada-mini, from nothing or from a pack, and write its pack.
 
     Parameters
     ----------
@@ -83,7 +85,9 @@ def train_mini(
     version
         Version written into the pack.
     vision_steps, steps
-        Lengths of the two stages.
+        Lengths of the two stages; the second one takes 1,000 from nothing, 1,750 from a pack.
+    start
+        Folder of a pack whose ``full`` weights training goes on from; the first stage is left out.
     finished
         Asked after every step of the second stage; true ends it.
     report
@@ -97,17 +101,25 @@ def train_mini(
     from napari_fada.training.convert import build_pack
     from napari_fada.training.instruct import instruct
     from napari_fada.training.pretrain import pretrain
+    from napari_fada.training.weights import read_full
 
     work.mkdir(parents=True, exist_ok=True)
     out.mkdir(parents=True, exist_ok=True)
     train = read_real(data, "train") + phantom_samples(TRAIN_PHANTOMS, 0)
     held_out = read_real(data, "validation") + phantom_samples(HELD_PHANTOMS, HELD_SEED)
     few = held_out[::5]
-    pretrain(train, few, work / "vision.pt", steps=vision_steps, report=report)
-    model = instruct(
-        train, work / "whole.pt", work / "vision.pt", steps=steps, still=steps // 2,
-        finished=finished,
-        look=lambda m: figures_line(m, few), report=report,
+    if start is None:
+        pretrain(train, few, work / "vision.pt", steps=vision_steps, report=report)
+        steps = steps or 1000
+        whole = partial(instruct, tower=work / "vision.pt", steps=steps, still=steps // 2)
+    else:
+        whole = partial(
+            instruct, start=read_full(start / "full"), steps=steps or 1750, rate=0.006,
+            spread=(6.0, 3.0),
+        )  # fmt: skip
+    model = whole(
+        train, work / "whole.pt", finished=finished, look=lambda m: figures_line(m, few),
+        report=report,
     )  # fmt: skip
     report(figures_line(model, held_out))
     return build_pack(model, out, version, converter)
