@@ -9,10 +9,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from napari_fada.training.convert import save_full  # noqa: E402
 from napari_fada.training.generate import answer  # noqa: E402
 from napari_fada.training.instruct import collate, instruct, shake  # noqa: E402
 from napari_fada.training.losses import answer_loss  # noqa: E402
-from napari_fada.training.convert import save_full  # noqa: E402
 from napari_fada.training.model import FadaMini, ModelSize  # noqa: E402
 from napari_fada.training.phantoms import SCENES  # noqa: E402
 from napari_fada.training.pretrain import pretrain  # noqa: E402
