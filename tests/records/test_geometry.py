@@ -112,7 +112,7 @@ def test_mask_with_hole_and_two_parts_keeps_them_as_rings():
     mask[10:15, 45:50] = True
     found = g.mask_to_annotation(mask, "Brain")
     assert len(found.rings) == 2
-    assert g._ring_area(found.points) == max(map(g._ring_area, g.outlines(found)))
+    assert g.ring_area(found.points) == max(map(g.ring_area, g.outlines(found)))
     assert g.mask_to_annotation(np.zeros((5, 5)), "Brain") is None
     single = np.zeros((5, 5), bool)
     single[0, 4] = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from shapely.affinity import rotate as turned
 
 from napari_fada.errors import ShapeError
-from napari_fada.records import shaping
+from napari_fada.records import repair, shaping
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.geometry import (
     area,
@@ -280,16 +281,16 @@ def test_resampled_points_lie_evenly():
 
 def test_the_eraser_takes_the_corners_along_its_way():
     ring = ((0, 0), (50, 0), (100, 0), (100, 100), (50, 110), (0, 100))
-    shaped = shaping.erase_corners(poly(*ring), [(40, 115), (60, 105)], 8)
+    shaped = repair.erase_corners(poly(*ring), [(40, 115), (60, 105)], 8)
     assert shaped.record.points == (*ring[:4], ring[5])
     with pytest.raises(ShapeError, match="no corner"):
-        shaping.erase_corners(poly(*ring), [(50, 50)], 8)
+        repair.erase_corners(poly(*ring), [(50, 50)], 8)
     with pytest.raises(ShapeError, match="three corners"):
-        shaping.erase_corners(poly(*ring), [(0, 0), (100, 100)], 200)
+        repair.erase_corners(poly(*ring), [(0, 0), (100, 100)], 200)
 
 
 def test_a_hole_without_corners_is_dropped_with_a_word():
-    shaped = shaping.erase_corners(HOLED, [(40, 40), (60, 60)], 30)
+    shaped = repair.erase_corners(HOLED, [(40, 40), (60, 60)], 30)
     assert shaped.record.rings == ()
     assert "1 ring" in shaped.word
 
@@ -301,21 +302,21 @@ def test_a_hole_without_corners_is_dropped_with_a_word():
 @given(st.lists(point, min_size=3, max_size=10))
 def test_a_repaired_outline_is_sound_and_repair_is_idempotent(points):
     try:
-        found = shaping.repaired(poly(*points))
+        found = repair.repaired(poly(*points))
     except ShapeError:
         return
     assert sound(found.record)
-    again = shaping.repaired(found.record)
+    again = repair.repaired(found.record)
     assert again.record == found.record
     assert again.word == ""
 
 
 def test_a_small_loop_is_left_out_a_large_one_becomes_a_part():
     loop = poly((0, 0), (100, 0), (100, 100), (0, 100), (2, -3))
-    found = shaping.repaired(loop)
+    found = repair.repaired(loop)
     assert found.record.rings == ()
     assert "crossed itself" in found.word
-    bow = shaping.repaired(poly((0, 0), (100, 100), (100, 0), (0, 100)))
+    bow = repair.repaired(poly((0, 0), (100, 100), (100, 0), (0, 100)))
     assert len(bow.record.rings) == 1
     assert area(bow.record) == pytest.approx(5000)
 
@@ -330,7 +331,32 @@ def test_which_way_round_a_ring_runs_has_no_meaning(record):
 
 
 def test_a_sound_outline_comes_back_as_it_is():
-    assert shaping.repaired(HOLED).record is HOLED
+    assert repair.repaired(HOLED).record is HOLED
+
+
+# rings that are moved or taken away
+
+
+def test_a_hole_that_is_dragged_over_the_edge_stays_a_hole():
+    shaped = repair.change_rings(HOLED, {1: square(90.0, 40.0, 20.0)})
+    assert area(shaped.record) == pytest.approx(10000 - 200)
+    assert "crossed" in shaped.word
+    inside = repair.change_rings(HOLED, {1: square(10.0, 10.0, 20.0)})
+    assert (inside.record.rings, inside.word) == ((square(10.0, 10.0, 20.0),), "")
+
+
+def test_an_outline_that_is_dragged_over_its_hole_keeps_it():
+    shaped = repair.change_rings(HOLED, {0: square(50.0, 0.0, 100.0)})
+    assert area(shaped.record) == pytest.approx(10000 - 200)
+
+
+def test_holes_go_with_their_outline_and_other_parts_stay():
+    record = replace(HOLED, rings=(*HOLED.rings, square(200.0, 0.0, 30.0)))
+    left = repair.change_rings(record, {0: None}).record
+    assert (area(left), left.rings) == (900, ())
+    assert area(repair.change_rings(record, {1: None}).record) == 10000 + 900
+    with pytest.raises(ShapeError, match="Nothing would be left"):
+        repair.change_rings(record, {0: None, 1: None, 2: None})
 
 
 # kinds

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from drawing import drag
 
+from drawing import drag
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.geometry import rasterise
 from napari_fada.vocabulary import vocabulary
@@ -127,6 +127,67 @@ def test_a_hole_survives(bench):
     assert len(record.rings) == 1
     assert layer.data[200, 200] == 0
     assert len(bench.layer("polygons").data) == 2
+
+
+def test_parts_stay_and_one_can_be_erased_with_a_fill(bench):
+    layer = bench.layer("masks")
+    bench.session.active_class = "liver"
+    stroke(layer, (200, 200), layer.selected_label, size=60)
+    stroke(layer, (200, 400), layer.selected_label, size=40)
+    record = bench.one()
+    assert len(record.rings) == 1
+    with layer.block_history():
+        layer.fill((200, 400), 0)
+    left = bench.one()
+    assert left.rings == ()
+    assert left.parent == record.uid
+    assert layer.data[200, 400] == 0
+    assert layer.data[200, 200] > 0
+
+
+def test_a_hole_is_filled_with_a_fill(bench):
+    layer = bench.layer("masks")
+    bench.session.active_class = "thorax"
+    value = layer.selected_label
+    stroke(layer, (200, 200), value, size=100)
+    stroke(layer, (200, 200), 0, size=20)
+    assert len(bench.one().rings) == 1
+    with layer.block_history():
+        layer.fill((200, 200), value)
+    assert bench.one().rings == ()
+    assert layer.data[200, 200] == value
+
+
+def test_a_speck_is_dropped_with_a_word(bench):
+    layer = bench.layer("masks")
+    bench.session.active_class = "liver"
+    stroke(layer, (100, 100), layer.selected_label, size=1)
+    assert bench.kept() == []
+    assert not layer.data.any()
+    assert "1 speck of less than 3 px²" in bench.texts()
+    stroke(layer, (200, 200), layer.selected_label, size=40)
+    stroke(layer, (100, 100), layer.selected_label, size=1)
+    assert bench.one().rings == ()
+    assert not layer.data[:150].any()
+
+
+def test_a_polygon_with_hole_and_part_is_the_same_after_a_stroke_elsewhere(bench):
+    hole, part = square(140.0, 140.0, 30.0), square(500.0, 100.0, 60.0)
+    bench.propose(
+        Annotation("liver", "polygon", square(100.0, 100.0, 200.0), rings=(hole, part)),
+        Annotation("stomach", "polygon", square(350.0, 300.0, 40.0)),
+    )
+    before = next(r for r in bench.kept() if r.category == "liver")
+    layer = bench.layer("masks")
+    value = raster.class_id("liver")
+    assert layer.data[150, 150] == 0
+    assert layer.data[120, 520] == value
+    stroke(layer, (290, 290), value, size=30)  # at the corner: the liver grows
+    after = next(r for r in bench.kept() if r.category == "liver")
+    assert len(after.rings) == 2
+    there, now = rasterise(before, SHAPE), rasterise(after, SHAPE)
+    assert not (there & ~now).any()
+    assert (now & ~there)[:270].sum() == 0
 
 
 def test_undo_after_a_stroke_is_the_projects(nested):

@@ -145,7 +145,7 @@ def mask_to_annotation(mask: npt.ArrayLike, category: str, **fields: Any) -> Ann
     # the border of zeros that closes them takes one away.
     contours = find_contours(np.pad(pixels, 1).astype(float), 0.5)
     traced = [contour[:-1, ::-1] - 0.5 for contour in contours]
-    rings = sorted((_without_collinear(r) for r in traced), key=_ring_area, reverse=True)
+    rings = sorted((_without_collinear(r) for r in traced), key=ring_area, reverse=True)
     return Annotation(category, "polygon", rings[0], rings=tuple(rings[1:]), **fields)
 
 
@@ -155,7 +155,8 @@ def _without_collinear(ring: npt.NDArray[np.float64]) -> Ring:
     return tuple((float(x), float(y)) for x, y in ring[turn != 0])
 
 
-def _ring_area(ring: Sequence[Point]) -> float:
+def ring_area(ring: Sequence[Point]) -> float:
+    """Return the area inside a ring in square pixels (one that crosses itself has less)."""
     points = np.asarray(ring, float)
     x, y = points.T
     return abs(float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))) / 2
@@ -176,7 +177,7 @@ def simplify(annotation: Annotation, tolerance: float) -> Annotation:
         outline = Polygon(ring).simplify(by, preserve_topology=True)
         return tuple((float(x), float(y)) for x, y in get_coordinates(outline)[:-1])
 
-    kept = tuple(r for r in annotation.rings if _ring_area(r) > tolerance**2)
+    kept = tuple(r for r in annotation.rings if ring_area(r) > tolerance**2)
     whole = replace(annotation, rings=kept)
     kept_apart = bool(kept) and not rings_cross(whole)
     by = tolerance
@@ -216,7 +217,7 @@ def area(annotation: Annotation) -> float:
     """Return the area in square pixels (0 for keypoints)."""
     if annotation.kind == "polygon" and (annotation.rings or not is_simple(annotation.points)):
         return float(to_shapely(annotation).area)
-    return sum(_ring_area(ring) for ring in outlines(annotation))
+    return sum(ring_area(ring) for ring in outlines(annotation))
 
 
 def iou(a: Annotation, b: Annotation) -> float:

@@ -1,4 +1,4 @@
-"""Shape tools: split, merge, add, take away, thin out and repair outlines.
+"""Shape tools: split and merge outlines, add to them and take away.
 
 Pure functions on records. They return records with the same uid and another outline; what
 becomes of them in the project is the caller's matter. Where something had to be left out or put
@@ -17,10 +17,8 @@ import numpy as np
 from napari_fada.errors import ShapeError
 from napari_fada.records.annotation import Annotation, Point, Ring
 from napari_fada.records.geometry import (
-    is_simple,
     ordered_box,
     outlines,
-    rings_cross,
     to_shapely,
 )
 
@@ -30,9 +28,8 @@ if TYPE_CHECKING:
 
 SPECK = 3.0
 """Square pixels below which a part or a hole is a slip of the hand."""
-LOOP = 0.005
-"""Share of an outline's area below which a loop in it is a slip of the hand."""
-_SAME = "The outline is as it was."
+SAME = "The outline is as it was."
+"""What an error says was kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +60,9 @@ def with_region(record: Annotation, region: BaseGeometry, *, smallest: float = S
         dropped += len(part.interiors) - len(holes)
         rings += [_ring(line.coords) for line in (part.exterior, *holes)]
     if not rings:
-        raise ShapeError(f"Nothing would be left of {record.category}.", kept=_SAME)
-    word = f"{_count(dropped, 'speck')} of less than {smallest:g} px² left out." if dropped else ""
-    return Shaped(_as_polygon(record, rings), word)
+        raise ShapeError(f"Nothing would be left of {record.category}.", kept=SAME)
+    word = f"{count(dropped, 'speck')} of less than {smallest:g} px² left out." if dropped else ""
+    return Shaped(as_polygon(record, rings), word)
 
 
 def polygons_of(region: BaseGeometry) -> list[Polygon]:
@@ -108,15 +105,15 @@ def split(record: Annotation, line: Sequence[Point]) -> list[Annotation]:
             left = (x2 - x1) * (middle.y - y1) > (y2 - y1) * (middle.x - x1)
             sides.setdefault(left, []).append(part)
         if len(sides) == 2:
-            pieces, rest = [_union(parts) for parts in sides.values()], []
+            pieces, rest = [union(parts) for parts in sides.values()], []
     for part in rest if pieces else ():
         near = min(range(len(pieces)), key=lambda i: pieces[i].distance(part))
-        pieces[near] = _union([pieces[near], part])
+        pieces[near] = union([pieces[near], part])
     pieces = [piece for piece in pieces if piece.area >= SPECK]
     if len(pieces) < 2:
         raise ShapeError(
             f"The line does not divide {record.category}.",
-            kept=_SAME,
+            kept=SAME,
             todo="Draw it from one side of the outline to the other.",
         )
     pieces.sort(key=lambda piece: -piece.area)
@@ -162,7 +159,7 @@ def merge(records: Sequence[Annotation]) -> Shaped:
         )
     if any(r.kind == "keypoints" for r in records):
         raise ShapeError("Keypoints cannot be merged.", kept="Nothing was changed.")
-    return with_region(records[0], _union([to_shapely(r) for r in records]))
+    return with_region(records[0], union([to_shapely(r) for r in records]))
 
 
 Added = Literal["hole", "part", "more"]
@@ -193,7 +190,7 @@ def cut_away(record: Annotation, ring: Ring) -> Shaped:
     """
     region, drawn = to_shapely(record), _drawn(ring)
     if not region.intersection(drawn).area:
-        raise ShapeError(f"That does not meet {record.category}.", kept=_SAME)
+        raise ShapeError(f"That does not meet {record.category}.", kept=SAME)
     return with_region(record, region.difference(drawn))
 
 
@@ -202,97 +199,32 @@ def _drawn(ring: Ring) -> BaseGeometry:
 
     region = make_valid(Polygon(ring)) if len(set(ring)) > 2 else None
     if region is None or region.area < SPECK:
-        raise ShapeError("What was drawn has no area.", kept=_SAME)
+        raise ShapeError("What was drawn has no area.", kept=SAME)
     return region
-
-
-def erase_corners(record: Annotation, path: Sequence[Point], radius: float) -> Shaped:
-    """Leave out the corners that lie within ``radius`` pixels of a path.
-
-    A ring that has fewer than three corners left is dropped with a word.
-
-    Raises
-    ------
-    ShapeError
-        If no corner lies there, or too few would be left of the whole.
-    """
-    from shapely import LineString, Point, distance, points
-
-    trace = LineString(path) if len(path) > 1 else Point(path[0])
-    rings, gone, dropped = [], 0, 0
-    for ring in outlines(record) if record.kind == "polygon" else ():
-        near = np.asarray(distance(points(np.asarray(ring)), trace)) <= radius
-        left = tuple(p for p, n in zip(ring, near, strict=True) if not n)
-        gone += int(near.sum())
-        if len(set(left)) > 2:
-            rings.append(left)
-        else:
-            dropped += 1
-    if not gone:
-        raise ShapeError("There was no corner under the eraser.", kept=_SAME)
-    if not rings:
-        raise ShapeError(
-            f"{record.category} needs three corners.",
-            kept=_SAME,
-            todo="To remove the whole structure, select it and press Delete.",
-        )
-    found = repaired(_as_polygon(record, rings))
-    words = [f"{_count(dropped, 'ring')} without corners left out."] if dropped else []
-    return Shaped(found.record, " ".join([*words, found.word]).strip())
-
-
-def repaired(record: Annotation) -> Shaped:
-    """Return a record whose rings neither cross themselves nor each other.
-
-    Which way round a ring runs has no meaning. Small loops, as a hand leaves them where an
-    outline closes, are left out; larger ones become parts.
-
-    Raises
-    ------
-    ShapeError
-        If it has no area.
-    """
-    if record.kind != "polygon":
-        return Shaped(record)
-    from shapely import Polygon, make_valid
-
-    rings = outlines(record)
-    crooked = [not is_simple(ring) for ring in rings]
-    if not any(crooked) and not rings_cross(record):
-        if Polygon(record.points).area < 1:
-            raise ShapeError(f"{record.category}: the outline has no area.", kept=_SAME)
-        return Shaped(record)
-    region: BaseGeometry = Polygon()
-    for ring, bad in zip(rings, crooked, strict=True):
-        parts: list[Polygon] = polygons_of(make_valid(Polygon(ring))) if len(ring) > 2 else []
-        whole = sum(p.area for p in parts)
-        if bad:
-            parts = [p for p in parts if p.area >= max(SPECK, LOOP * whole)]
-        region = region.symmetric_difference(_union(parts))
-    found = with_region(record, region)
-    return Shaped(found.record, f"{record.category}: the outline crossed itself and was put right.")
 
 
 def box_of(record: Annotation) -> Annotation:
     """Return a box record around a polygon."""
     points = [p for ring in outlines(record) for p in ring]
     if not points:
-        raise ShapeError(f"{record.category} has no outline to put a box around.", kept=_SAME)
+        raise ShapeError(f"{record.category} has no outline to put a box around.", kept=SAME)
     return replace(record, kind="box", points=ordered_box(points), rings=(), visibility=())
 
 
 def polygon_of(record: Annotation) -> Annotation:
     """Return a polygon record with the four corners of a box."""
     if record.kind != "box":
-        raise ShapeError(f"{record.category} is no box.", kept=_SAME)
+        raise ShapeError(f"{record.category} is no box.", kept=SAME)
     return replace(record, kind="polygon", points=outlines(record)[0])
 
 
-def _as_polygon(record: Annotation, rings: Sequence[Ring]) -> Annotation:
+def as_polygon(record: Annotation, rings: Sequence[Ring]) -> Annotation:
+    """Return a record with these rings."""
     return replace(record, kind="polygon", points=rings[0], rings=tuple(rings[1:]))
 
 
-def _union(regions: Iterable[BaseGeometry]) -> BaseGeometry:
+def union(regions: Iterable[BaseGeometry]) -> BaseGeometry:
+    """Return the region that several make up together."""
     from shapely import union_all
 
     return union_all(list(regions))
@@ -303,5 +235,6 @@ def _ring(coordinates: Iterable[Sequence[float]]) -> Ring:
     return tuple(points[:-1] if len(points) > 1 and points[0] == points[-1] else points)
 
 
-def _count(n: int, thing: str) -> str:
+def count(n: int, thing: str) -> str:
+    """Return a number with its noun."""
     return f"{n} {thing}{'s' * (n != 1)}"

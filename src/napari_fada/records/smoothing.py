@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from napari_fada.records.annotation import Annotation, Ring
 from napari_fada.records.geometry import area, outlines, simplify, to_shapely
-from napari_fada.records.shaping import repaired
+from napari_fada.records.repair import repaired
 
 SHARE = 1 / 60
 """Width of the smoothing as a share of a ring's length, if none is given."""

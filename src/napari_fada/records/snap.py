@@ -19,7 +19,7 @@ from napari_fada.errors import ShapeError
 from napari_fada.records.annotation import Annotation, Ring
 from napari_fada.records.ellipse import Ellipse, fit_ellipse
 from napari_fada.records.geometry import iou, simplify
-from napari_fada.records.shaping import repaired
+from napari_fada.records.repair import repaired
 from napari_fada.records.smoothing import length, resample
 
 RIMS = frozenset({"Brain", "head", "fetal_head", "H", "abdomen", "AB", "thorax", "pubic_symphysis"})

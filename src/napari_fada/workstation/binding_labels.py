@@ -9,12 +9,14 @@ project's history: Ctrl+Z on this layer undoes there.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from napari_fada.records import geometry
 from napari_fada.records.annotation import Annotation
+from napari_fada.records.shaping import SPECK
 from napari_fada.vocabulary import vocabulary
 from napari_fada.workstation import napari_private as private
 from napari_fada.workstation import raster
@@ -214,14 +216,15 @@ class LabelsBinding:
         rater = self._desk.rater
         for value, mask in raster.painted_masks(before, after, records, values).items():
             record = by_value.get(value)
-            if not mask.any():
+            name = record.category if record else raster.class_of(value) or self._desk.active_class
+            outline, word = _outline(mask, name)
+            if word:
+                self._desk.say(word)
+            if outline is None:
                 if record is not None:
                     edit.remove.append(record.uid)
-                    edit.label = f"{record.category} erased"
-                continue
-            name = record.category if record else raster.class_of(value) or self._desk.active_class
-            outline = _outline(mask, name)
-            if record is not None:
+                    edit.label = f"{name} erased"
+            elif record is not None:
                 edit.replace[record.uid] = corrected(
                     record, rater, points=outline.points, rings=outline.rings
                 )
@@ -240,9 +243,20 @@ class LabelsBinding:
         return edit
 
 
-def _outline(mask: raster.Mask, name: str) -> Annotation:
-    """Return the polygon of a painted mask, with few enough corners to be edited."""
+def _outline(mask: raster.Mask, name: str) -> tuple[Annotation | None, str]:
+    """Return the polygon of a painted mask, with few enough corners to be edited, and a word.
+
+    Specks that a hand leaves or forgets are left out; None if there is nothing else.
+    """
     traced = geometry.mask_to_annotation(mask, name)
-    assert traced is not None  # only masks with pixels get here
+    if traced is None:
+        return None, ""
+    rings = [r for r in geometry.outlines(traced) if geometry.ring_area(r) >= SPECK]
+    specks = 1 + len(traced.rings) - len(rings)
+    word = f"{name}: {specks} speck{'s' * (specks > 1)} of less than {SPECK:g} px² left out."
+    word *= specks > 0
+    if not rings:
+        return None, word
+    traced = replace(traced, points=rings[0], rings=tuple(rings[1:]))
     simpler = geometry.simplify(traced, SIMPLIFY)
-    return traced if geometry.is_degenerate(simpler, smallest=0.5) else simpler
+    return (traced if geometry.is_degenerate(simpler, smallest=0.5) else simpler), word

@@ -14,7 +14,7 @@ from shapely import points as as_points
 from napari_fada.errors import ShapeError
 from napari_fada.records.annotation import Annotation, Point
 from napari_fada.records.geometry import outlines
-from napari_fada.records.shaping import erase_corners
+from napari_fada.records.repair import erase_corners
 from napari_fada.workstation import napari_private as private
 from napari_fada.workstation import shape_targets as targets
 from napari_fada.workstation.coordinates import from_layer
@@ -142,7 +142,7 @@ class Eraser:
                 return
             shaped = erase_corners(record, path, radius)
         except ShapeError as error:
-            session.say_error(error)
+            session.say(str(error), "warning")
             session.refresh(frame=session.frame)
             return
         new = corrected(

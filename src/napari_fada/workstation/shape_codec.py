@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fada.records.annotation import Annotation, Point, Ring
+from napari_fada.records.geometry import area
 from napari_fada.workstation.coordinates import Vertices, from_layer, to_layer
 
 ELLIPSE_VERTICES = 64
@@ -129,7 +130,4 @@ def is_degenerate_box(ring: Ring, smallest: float) -> bool:
 
 def is_degenerate_ring(ring: Ring) -> bool:
     """Tell whether a ring has fewer than three vertices or next to no area."""
-    if len(set(ring)) < 3:
-        return True
-    x, y = np.array(ring).T
-    return abs(float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))) / 2 < 1.0
+    return len(set(ring)) < 3 or area(Annotation("", "polygon", ring)) < 1.0

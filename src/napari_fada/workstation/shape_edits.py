@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from napari_fada.errors import ShapeError
+from napari_fada.records import repair
 from napari_fada.records.annotation import Annotation, Kind, Ring
 from napari_fada.vocabulary import vocabulary
 from napari_fada.workstation import shape_codec as codec
@@ -26,14 +28,17 @@ class _Draft:
     rings: dict[int, Ring | None] = field(default_factory=dict)
     category: str = ""
 
-    def build(self, rater: str) -> Annotation:
-        record = self.record
+    def build(self, rater: str) -> tuple[Annotation, str]:
+        """Return the new record, and a word where its outline had to be put right."""
+        record, word = self.record, ""
         changes: dict[str, Any] = {"category": self.category or record.category}
-        if self.rings:
-            changes["points"] = self.rings.get(0, record.points)
-            all_rings = (self.rings.get(i, r) for i, r in enumerate(record.rings, start=1))
-            changes["rings"] = tuple(r for r in all_rings if r is not None)
-        return corrected(record, rater, **changes)
+        if self.rings and record.kind == "box":
+            changes["points"] = self.rings[0]
+        elif self.rings:
+            shaped = repair.change_rings(record, self.rings)
+            changes |= {"points": shaped.record.points, "rings": shaped.record.rings}
+            word = shaped.word
+        return corrected(record, rater, **changes), word
 
 
 class ShapeEdits:
@@ -68,8 +73,12 @@ class ShapeEdits:
             self._renamed(shown, name)
         for uid, draft in self._drafts.items():
             edit = self._edit(draft.frame)
-            if uid not in edit.remove:
-                edit.replace[uid] = draft.build(self._desk.rater)
+            try:
+                edit.replace[uid], word = draft.build(self._desk.rater)
+            except ShapeError:  # none of its rings is left
+                edit.remove.append(uid)
+            else:
+                self._tell(word)
         for drawn in found.drawn:
             self._drawn(drawn)
         return [edit for edit in self._edits.values() if edit]
@@ -82,12 +91,11 @@ class ShapeEdits:
         return self._drafts.setdefault(row.record.uid, _Draft(row.frame, row.record))
 
     def _gone(self, shown: Shown) -> None:
-        row = shown.row
-        edit = self._edit(row.frame)
-        if row.part == 0:
-            edit.remove.append(row.record.uid)
+        # Its holes go with a ring, its other parts stay.
+        if shown.row.record.kind == "box":
+            self._edit(shown.row.frame).remove.append(shown.row.record.uid)
         else:
-            self._draft(shown).rings[row.part] = None
+            self._draft(shown).rings[shown.row.part] = None
 
     def _moved(self, moved: Moved) -> None:
         row = moved.shown.row
@@ -116,10 +124,20 @@ class ShapeEdits:
         if ring is None:
             desk.say("A shape without an area (a click, or outside the scan) was dropped.")
             return
-        edit = self._edit(frame_of(drawn.vertices))
-        edit.add.append(
-            Annotation(name, self._kind, ring, source="expert", status="accepted", rater=desk.rater)
+        new = Annotation(
+            name, self._kind, ring, source="expert", status="accepted", rater=desk.rater
         )
+        try:
+            shaped = repair.repaired(new)
+        except ShapeError as error:
+            self._tell(str(error))
+            return
+        self._tell(shaped.word)
+        self._edit(frame_of(drawn.vertices)).add.append(shaped.record)
+
+    def _tell(self, word: str) -> None:
+        if word:
+            self._desk.say(word, "warning")
 
     def _ring(self, vertices: Vertices, shape_type: str, shown: Shown | None = None) -> Ring | None:
         """Return what a shape stands for inside the frame, None if it has no area."""

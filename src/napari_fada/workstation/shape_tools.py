@@ -76,7 +76,7 @@ class ShapeTools:
             try:
                 new, word = does(record)
             except ShapeError as error:
-                session.say_error(error)
+                session.say(str(error), "warning")
                 continue
             words.append(word)
             if new != record:
@@ -99,7 +99,7 @@ class ShapeTools:
         try:
             shaped = shaping.merge(found)
         except ShapeError as error:
-            session.say_error(error)
+            session.say(str(error), "warning")
             return
         first, boxes = found[0], all(r.kind == "box" for r in found)
         new = shaping.box_of(shaped.record) if boxes else shaped.record
@@ -183,7 +183,7 @@ class ShapeTools:
         try:
             first, *others = shaping.split(record, line)
         except ShapeError as error:
-            session.say_error(error)
+            session.say(str(error), "warning")
             return
         edit = Edit(session.frame, f"{record.category} split")
         edit.replace[record.uid] = _corrected(session, record, first)
@@ -197,7 +197,7 @@ class ShapeTools:
             try:
                 shaped, what = shaping.add_ring(record, self._inside(ring))
             except ShapeError as error:
-                self._session.say_error(error)
+                self._session.say(str(error), "warning")
                 return
             self._replace(record, shaped, words[what])
 
@@ -207,7 +207,7 @@ class ShapeTools:
             try:
                 shaped = shaping.cut_away(record, self._inside(ring))
             except ShapeError as error:
-                self._session.say_error(error)
+                self._session.say(str(error), "warning")
                 return
             self._replace(record, shaped, "was cut")
 

@@ -96,7 +96,7 @@ class Snapping:
         elif isinstance(event, SnapDone):
             self._done.append(event)
         else:
-            self._session.say_error(event)
+            self._session.say(str(event), "warning")
 
     def _on_finished(self) -> None:
         job, self._job, self._worker = self._job, None, None
