@@ -171,7 +171,8 @@ def _print_counts(worklist: Worklist, where: Filter, as_json: bool) -> None:
 
 
 def _item(item: Item) -> dict[str, Any]:
-    return {name: getattr(item, name) for name in item.__slots__}
+    found = {name: getattr(item, name) for name in item.__slots__}
+    return {"id": found.pop("id"), "path": found.pop("file"), **found}
 
 
 @project_app.command("history")

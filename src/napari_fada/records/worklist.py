@@ -22,7 +22,7 @@ from napari_fada.records.summary import STATES, UNREVIEWED, States, unpacked
 from napari_fada.records.worklist_query import (
     EVERYTHING,
     FROM,
-    ITEM,
+    NO_COPY,
     ORDER_BY,
     ORDERS,
     STATE,
@@ -31,7 +31,7 @@ from napari_fada.records.worklist_query import (
     Order,
     condition,
     folded,
-    item_of,
+    read_rows,
 )
 
 __all__ = ["ORDERS", "STATES", "UNREVIEWED", "Filter", "Item", "Order", "States", "Worklist"]
@@ -141,8 +141,7 @@ class Worklist:
         ``changed`` the scan that was edited last.
         """
         wanted, values = condition(where)
-        rows = self._rows(f"{ITEM} {FROM} WHERE {wanted} ORDER BY {ORDER_BY[order]}", values)
-        return [item_of(row) for row in rows]
+        return self._items(f"WHERE {wanted} ORDER BY {ORDER_BY[order]}", values)
 
     def count(self, where: Filter = EVERYTHING) -> int:
         """Return how many rows a filter lets through."""
@@ -184,10 +183,7 @@ class Worklist:
         usable = "l.problem = '' AND l.path IS NOT NULL"
         if unreviewed:
             waiting = ", ".join(f"'{state}'" for state in STATES if state in UNREVIEWED)
-            usable += (
-                f" AND {STATE} IN ({waiting}) AND (l.sha256 IS NULL OR l.id = "
-                "(SELECT min(id) FROM listed o WHERE o.sha256 = l.sha256))"
-            )
+            usable += f" AND {STATE} IN ({waiting}) AND {NO_COPY}"
         rows = self._rows(
             f"SELECT l.id {FROM} WHERE ({wanted} AND {usable}) OR l.id = :after "
             f"ORDER BY {ORDER_BY[order]}",
@@ -205,15 +201,12 @@ class Worklist:
 
     def item(self, id: int) -> Item | None:
         """Return one row, None if there is none (its file turned out to be a moved scan)."""
-        rows = self._rows(f"{ITEM} {FROM} WHERE l.id = :id", {"id": id})
-        return item_of(rows[0]) if rows else None
+        return next(iter(self._items("WHERE l.id = :id", {"id": id})), None)
 
     def of_scan(self, sha256: str) -> Item | None:
         """Return the row of a scan; of several files with the same bytes the first."""
-        rows = self._rows(
-            f"{ITEM} {FROM} WHERE l.sha256 = :sha ORDER BY l.id LIMIT 1", {"sha": sha256}
-        )
-        return item_of(rows[0]) if rows else None
+        found = self._items("WHERE l.sha256 = :sha ORDER BY l.id LIMIT 1", {"sha": sha256})
+        return next(iter(found), None)
 
     def copies(self) -> list[Item]:
         """Return the files whose bytes are those of a file that was listed before."""
@@ -270,6 +263,11 @@ class Worklist:
     def _named(self, column: str) -> tuple[str, ...]:
         rows = self._rows(f"SELECT DISTINCT {column} FROM summaries", {})
         return tuple(sorted({name for (text,) in rows for name in unpacked(text)}))
+
+    def _items(self, rest: str, values: dict[str, Any]) -> list[Item]:
+        with self._store.read() as c:
+            found = read_rows(c, rest, {"after": None, **values})
+        return found.items()  # without holding up those who write
 
     def _rows(self, query: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
         with self._store.read() as c:

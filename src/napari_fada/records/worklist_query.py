@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from napari_fada.records.summary import STATES, States, unpacked
 
@@ -19,8 +21,9 @@ class Item:
     ----------
     id : int
         Of the row; it stays when the file moves.
-    path : Path or None
-        Where the file was last seen; None if no file is known (pixels of a layer).
+    file : str or None
+        Where the file was last seen (``path`` is the same as a Path); None if no file is known
+        (pixels of a layer).
     sha256 : str or None
         None until the file has been opened.
     view : str or None
@@ -42,7 +45,7 @@ class Item:
     """
 
     id: int
-    path: Path | None
+    file: str | None
     name: str
     sha256: str | None
     state: States
@@ -55,6 +58,11 @@ class Item:
     n_frames: int
     copy_of: int | None = None
     open: int = 0
+
+    @property
+    def path(self) -> Path | None:
+        """Where the file was last seen; made when it is asked for, ten thousand take a while."""
+        return None if self.file is None else Path(self.file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +101,26 @@ EVERYTHING = Filter()
 
 STATE = "coalesce(s.state, 'new')"
 
-FROM = (
-    "FROM listed l LEFT JOIN summaries s ON s.sha256 = l.sha256 "
-    "LEFT JOIN scans n ON n.sha256 = l.sha256"
-)
+FROM = "FROM listed l LEFT JOIN summaries s ON s.sha256 = l.sha256"
 
 ITEM = (
     f"SELECT l.id, l.path, l.name, l.sha256, {STATE}, s.view, coalesce(s.classes, ''), s.score, "
-    "coalesce(s.rater, ''), coalesce(s.comment, ''), l.problem, coalesce(n.n_frames, 0), "
-    "(SELECT min(id) FROM listed o WHERE o.sha256 = l.sha256), coalesce(s.open, 0)"
+    "coalesce(s.rater, ''), coalesce(s.comment, ''), l.problem, coalesce(s.open, 0)"
+)
+
+#: Frames of the scans, and the first row of a scan with several files: for one scan, and for
+#: all that are not as usual. A subquery for each of ten thousand rows would take as long as all
+#: else.
+FRAMES = "SELECT sha256, n_frames FROM scans WHERE sha256 = ?"
+UNUSUAL_FRAMES = "SELECT sha256, n_frames FROM scans WHERE n_frames <> 1"
+FIRST = "SELECT sha256, min(id) AS first FROM listed WHERE sha256 = ?"
+FIRST_OF_COPIES = (
+    "SELECT sha256, min(id) AS first FROM listed WHERE sha256 IS NOT NULL "
+    "GROUP BY sha256 HAVING count(*) > 1"
+)
+NO_COPY = (
+    f"l.id NOT IN (SELECT o.id FROM ({FIRST_OF_COPIES}) d "
+    "JOIN listed o ON o.sha256 = d.sha256 AND o.id <> d.first)"
 )
 
 # A scan that was just reviewed has no open score any more. Where one goes on from it, it stands
@@ -148,14 +167,34 @@ def condition(where: Filter) -> tuple[str, dict[str, Any]]:
     return " AND ".join(parts), values
 
 
-def item_of(row: tuple[Any, ...]) -> Item:
-    """Make an item of a row of :data:`ITEM`."""
-    identifier, path, name, sha256, state, view, classes, *more, first, open_ = row
-    where = Path(path) if path else None
-    copy_of = first if first != identifier else None
-    return Item(
-        *(identifier, where, name, sha256, state, view, unpacked(classes), *more, copy_of, open_)
-    )
+class Rows(NamedTuple):
+    """Rows of :data:`ITEM` as they were read, and what was looked up for them."""
+
+    rows: list[tuple[Any, ...]]
+    frames: Mapping[str, int]
+    firsts: Mapping[str, int]
+
+    def items(self) -> list[Item]:
+        """Make items of them; that takes as long as reading, and needs no connection."""
+        return [self._item(row) for row in self.rows]
+
+    def _item(self, row: tuple[Any, ...]) -> Item:
+        identifier, sha256, open_ = row[0], row[3], row[11]
+        n_frames = 0 if sha256 is None else self.frames.get(sha256, 1)
+        first = self.firsts.get(sha256, identifier)
+        copy_of = None if first == identifier else first
+        values = (*row[:6], unpacked(row[6]), *row[7:11], n_frames, copy_of, open_)
+        return Item(*values)
+
+
+def read_rows(connection: sqlite3.Connection, rest: str, values: Mapping[str, Any]) -> Rows:
+    """Read the rows of a query; ``rest`` is its condition and order."""
+    rows = connection.execute(f"{ITEM} {FROM} {rest}", values).fetchall()
+    one = len(rows) == 1
+    queries = (FRAMES, FIRST) if one else (UNUSUAL_FRAMES, FIRST_OF_COPIES)
+    key = (rows[0][3],) if one else ()
+    frames, firsts = (dict(connection.execute(query, key).fetchall()) for query in queries)
+    return Rows(rows, frames, firsts)
 
 
 def folded(text: str) -> str:
