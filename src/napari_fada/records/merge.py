@@ -8,6 +8,7 @@ aside, what the second rater did, and the merge. So either rater's state can be 
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Generator, Iterator
 from contextlib import closing, suppress
@@ -34,6 +35,7 @@ __all__ = [
     "MergeFinished",
     "MergeProgress",
     "decided_conflicts",
+    "last_merge",
     "merge_projects",
     "open_conflicts",
     "resolve",
@@ -80,6 +82,16 @@ class MergeFinished:
             ],
             "agreement": self.agreement.to_dict() if self.agreement else None,
         }
+
+
+def last_merge(project: Project) -> dict[str, Any] | None:
+    """Return what a project was merged from: names ``a`` and ``b``, ``at``, ``agreement``.
+
+    None if it is not the result of a merge.
+    """
+    with project._store.read() as c:
+        row = c.execute("SELECT value FROM meta WHERE name = 'merge'").fetchone()
+    return json.loads(row[0]) if row else None
 
 
 def merge_projects(

@@ -64,6 +64,12 @@ ACTIONS: tuple[Action, ...] = (
     Action("cheat_sheet", "Show all keys", "?"),
     Action("help", "Show all keys, from a text field too", "F1"),
     Action("fold", "Fold or unfold the phases", "Alt-Z"),
+    Action("side_a", "Let rater A's word count", "F3"),
+    Action("side_b", "Let rater B's word count", "F4"),
+    Action("both_sides", "Let both stand", "F5"),
+    Action("redraw", "Draw it anew, or take what was drawn", "F6"),
+    Action("next_conflict", "Look at the next conflict", "F7"),
+    Action("previous_conflict", "Look at the conflict before", "Shift-F7"),
     *(
         Action(f"class_{i}", f"Choose class {i} of this view", f"Alt-{i % 10}")
         for i in range(1, 11)
@@ -80,6 +86,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Classes": ("class", "reclass", *(f"class_{i}" for i in range(1, 11))),
     "Frames": ("copy_frame", "interpolate", "flow", "previous_annotated", "next_annotated"),
     "History": ("undo", "redo", "history"),
+    "Two raters (FADA adjudicate)": (
+        *("side_a", "side_b", "both_sides", "redraw", "next_conflict", "previous_conflict"),
+    ),
     "Window": ("hide", "fold", "cheat_sheet", "help"),
 }
 """What the actions are for, as the sheet of keys shows them."""
@@ -173,16 +182,16 @@ class Keys:
         self._does = does
 
     def bind(self, *targets: Any) -> None:
-        """Bind all keys on viewers or layers."""
+        """Bind the keys of what is done here on viewers or layers."""
         for action, key in self.table.items():
-            if key:
+            if key and action.name in self._does:
                 for target in targets:
                     target.bind_key(key, self._caller(action.name), overwrite=True)
 
     def unbind(self, *targets: Any) -> None:
         """Take all keys away again."""
-        for _, key in self.table.items():
-            if key:
+        for action, key in self.table.items():
+            if key and action.name in self._does:
                 for target in targets:
                     target.bind_key(key, None, overwrite=True)
 
