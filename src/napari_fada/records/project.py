@@ -261,6 +261,15 @@ class Project(ProjectSettings):
             cells = history.cells(c, sha256, frame)
         return {n: v for n, v in cells.items() if n.partition("/")[0] in STATE_NAMES}
 
+    def cells_named(self, sha256: str, first: str) -> dict[str, str]:
+        """Return the cells of all frames of a scan whose names begin alike, without that part."""
+        with self._store.read() as c:
+            rows = c.execute(
+                "SELECT substr(name, ?), value FROM cells WHERE sha256 = ? AND name GLOB ?",
+                (len(first) + 1, sha256, f"{first}*"),
+            )
+            return dict(rows.fetchall())
+
     def set_state(
         self, sha256: str, frame: int, values: Mapping[str, str | None], *, label: str = ""
     ) -> Entry | None:

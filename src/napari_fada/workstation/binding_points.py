@@ -114,6 +114,18 @@ class PointsBinding:
             layer.current_border_color = "white"
             layer.current_size = KEYPOINTS.size * line_unit(*self._desk.frame_shape)
 
+    @property
+    def busy(self) -> bool:
+        """Whether the layer is being written: what it tells then is no act of the user."""
+        return bool(self._busy)
+
+    def select(self, uids: set[str]) -> bool:
+        """Select the points of records, and no others; False if there are none."""
+        wanted = {i for i, row in enumerate(self._rows) if row.record.uid in uids}
+        if wanted != set(self.layer.selected_data):
+            self.layer.selected_data = wanted
+        return bool(wanted)
+
     def selected_uids(self) -> list[str]:
         """Return the uids of the records whose points are selected."""
         rows = [self._rows[i] for i in sorted(self.layer.selected_data) if i < len(self._rows)]

@@ -18,7 +18,14 @@ from napari_fada.workstation import shape_codec as codec
 from napari_fada.workstation.desk import Busy, Desk, Records
 from napari_fada.workstation.shape_diff import Difference, Drawn, Shown, difference
 from napari_fada.workstation.shape_edits import collect_edits
-from napari_fada.workstation.styles import ShapesStyle, colours_of, line_unit, text_colours_of
+from napari_fada.workstation.styles import (
+    PROPOSED_ALPHA,
+    ShapesStyle,
+    colours_of,
+    is_proposal,
+    line_unit,
+    text_colours_of,
+)
 
 DONE = frozenset({"added", "removed", "changed"})
 
@@ -150,8 +157,10 @@ class ShapesBinding:
     def _look(self, rows: list[codec.Row]) -> tuple[Any, Any, Any]:
         names = [r.record.category for r in rows]
         unit = line_unit(*self._desk.frame_shape)
+        edges = colours_of(names)
+        edges[[is_proposal(r.record) for r in rows], 3] = PROPOSED_ALPHA
         return (
-            colours_of(names),
+            edges,
             colours_of(names, self._style.face_alpha),
             self._style.widths((r.record for r in rows), unit),
         )
@@ -181,6 +190,18 @@ class ShapesBinding:
     def _pen_now(self) -> tuple[object, ...]:
         layer = self.layer
         return layer.current_edge_color, layer.current_face_color, layer.current_edge_width
+
+    @property
+    def busy(self) -> bool:
+        """Whether the layer is being written: what it tells then is no act of the user."""
+        return bool(self._busy)
+
+    def select(self, uids: set[str]) -> bool:
+        """Select the shapes of records, and no others; False if there are none."""
+        wanted = {i for i, s in enumerate(self._shown) if s.row.record.uid in uids}
+        if wanted != set(self.layer.selected_data):
+            self.layer.selected_data = wanted
+        return bool(wanted)
 
     def selected_uids(self) -> list[str]:
         """Return the uids of the selected shapes."""

@@ -42,6 +42,19 @@ class Desk(Protocol):
         """(height, width) of a frame."""
         ...
 
+    @property
+    def locked(self) -> frozenset[str]:
+        """Records that are locked."""
+        ...
+
+    def originals(self, frame: int) -> list[Annotation]:
+        """Return what the model proposed where an expert has corrected it."""
+        ...
+
+    def rejected(self, frame: int) -> list[Annotation]:
+        """Return the structures of a frame that were rejected."""
+        ...
+
     def commit(self, edit: Edit) -> bool:
         """Write an edit; False (and a message) if the project refused it."""
         ...

@@ -1,4 +1,7 @@
-"""The four layers of one scan, made together, shown together, removed together.
+"""The layers of one scan, made together, shown together, removed together.
+
+Four are edited and have a binding each; two only show lines (``companions``): the dashes of
+proposals and what is locked, and what the model proposed where an expert has corrected it.
 
 Our layers are recognised by a token in their metadata, never by name: a user may rename
 them, and another layer may have the same name.
@@ -16,15 +19,31 @@ from napari_fada.records.annotation import Annotation
 from napari_fada.workstation import napari_private as private
 from napari_fada.workstation import shape_codec
 from napari_fada.workstation.binding_labels import LabelsBinding
+from napari_fada.workstation.binding_lines import Line, LinesBinding
 from napari_fada.workstation.binding_points import PointsBinding
 from napari_fada.workstation.binding_shapes import ShapesBinding
 from napari_fada.workstation.desk import Desk, Records
 from napari_fada.workstation.mask_frames import MaskFrames
 from napari_fada.workstation.point_codec import FEATURES as POINT_FEATURES
-from napari_fada.workstation.styles import BOXES, KEYPOINTS, MASKS, POLYGONS
+from napari_fada.workstation.styles import (
+    BOXES,
+    KEYPOINTS,
+    LOCKED,
+    MARKS,
+    MASKS,
+    ORIGINAL,
+    ORIGINALS,
+    POLYGONS,
+    PROPOSED,
+    REJECTED,
+    LinesStyle,
+    is_proposal,
+    line_unit,
+)
 
 MARK = "napari_fada"
 ROLES = ("masks", "boxes", "polygons", "keypoints")
+COMPANIONS = ("originals", "marks")
 TURN_MS = 8
 """After a layer was brought in step and after the canvas was drawn: keys and mouse are heard."""
 
@@ -32,7 +51,7 @@ Binding = ShapesBinding | PointsBinding | LabelsBinding
 
 
 def role_of(layer: Any) -> str | None:
-    """Return what one of our layers is for: ``scan`` or one of ``ROLES``; None for others."""
+    """Return what one of our layers is for: ``scan``, one of ``ROLES`` or of ``COMPANIONS``."""
     mark = layer.metadata.get(MARK)
     return mark.get("token") if isinstance(mark, Mapping) else None
 
@@ -62,6 +81,11 @@ class LayerSet:
             "polygons": ShapesBinding(made["polygons"], "polygon", POLYGONS, desk),
             "keypoints": PointsBinding(made["keypoints"], desk),
         }
+        self._desk = desk
+        self.companions: dict[str, LinesBinding] = {
+            "originals": LinesBinding(made["originals"], desk, self._beneath),
+            "marks": LinesBinding(made["marks"], desk, self._marks),
+        }
         self.set_active_class(desk.active_class)
         self._open = True
         self._waiting: list[str] = []
@@ -78,8 +102,12 @@ class LayerSet:
 
     @property
     def layers(self) -> list[Any]:
-        """The four layers, from the lowest to the topmost."""
-        return [self.bindings[role].layer for role in ROLES]
+        """All our layers, those that are edited first."""
+        return [b.layer for b in self._all.values()]
+
+    @property
+    def _all(self) -> dict[str, Binding | LinesBinding]:
+        return {**self.bindings, **self.companions}
 
     def __contains__(self, layer: object) -> bool:
         return any(layer is mine for mine in self.layers)
@@ -90,7 +118,7 @@ class LayerSet:
 
     def show(self, records: Records, renamed: Mapping[str, str] | None = None) -> None:
         """Bring all layers in step with the records."""
-        for binding in self.bindings.values():
+        for binding in self._all.values():
             binding.show(records, renamed)
 
     def show_soon(self, records: Callable[[], Records]) -> None:
@@ -101,13 +129,13 @@ class LayerSet:
         records : callable
             Asked when each layer's turn comes, so that none shows what is out of date.
         """
-        self._waiting = list(self.bindings)
+        self._waiting = list(self._all)
 
         def next_layer() -> None:
             if not (self._waiting and self._open):
                 self._showing = False
                 return
-            binding = self.bindings[self._waiting.pop(0)]
+            binding = self._all[self._waiting.pop(0)]
             private.hold_canvas(self._viewer)
             try:
                 binding.show(records())
@@ -136,12 +164,28 @@ class LayerSet:
         """
         self._waiting = []
         place = _placement(self.image)
-        for role, binding in self.bindings.items():
+        for role, binding in self._all.items():
             for name, value in place.items():
                 if not _equal(getattr(binding.layer, name), value):
                     setattr(binding.layer, name, value)
             binding.layer.metadata = {MARK: {"token": role, "sha256": sha256}}
             binding.forget()
+
+    def show_frame(self) -> None:
+        """Draw the lines of the frame that is shown now."""
+        for companion in self.companions.values():
+            companion.show_frame()
+
+    def _marks(self, _frame: int, records: Iterable[Annotation]) -> Iterable[Line]:
+        for record in records:
+            if is_proposal(record):
+                yield record, PROPOSED
+            if record.uid in self._desk.locked:
+                yield record, LOCKED
+
+    def _beneath(self, frame: int, _records: Iterable[Annotation]) -> Iterable[Line]:
+        yield from ((record, ORIGINAL) for record in self._desk.originals(frame))
+        yield from ((record, REJECTED) for record in self._desk.rejected(frame))
 
     def set_active_class(self, name: str) -> None:
         """Give what is drawn next this class."""
@@ -171,14 +215,14 @@ class LayerSet:
         return binding.selected_uids() if binding else []
 
     def set_visible(self, visible: bool) -> None:
-        """Show or hide all four layers."""
+        """Show or hide all our layers."""
         for layer in self.layers:
             layer.visible = visible
 
     def remove(self) -> None:
         """Take the layers out of the viewer; the records stay in the project."""
         self._open = False
-        for binding in self.bindings.values():
+        for binding in self._all.values():
             binding.close()
         for layer in self.layers:
             if layer in self._viewer.layers:
@@ -186,7 +230,7 @@ class LayerSet:
 
 
 def _make_layers(image: Any, frame_shape: tuple[int, int], sha256: str) -> dict[str, Any]:
-    from napari.layers import Labels, Points, Shapes
+    from napari.layers import Labels, Points, Shapes, Vectors
 
     ndim = image.ndim
     place = _placement(image)
@@ -198,7 +242,20 @@ def _make_layers(image: Any, frame_shape: tuple[int, int], sha256: str) -> dict[
     if ndim == 3:
         pixels = MaskFrames((int(image.data.shape[0]), *frame_shape))
     masks = Labels(pixels, name=MASKS.name, opacity=MASKS.opacity, **common("masks"))
-    out: dict[str, Any] = {"masks": masks}
+    unit = line_unit(*frame_shape)
+
+    def lines(role: str, style: LinesStyle) -> Any:
+        return Vectors(
+            np.empty((0, 2, ndim)),
+            ndim=ndim,
+            name=style.name,
+            edge_width=style.width * unit,
+            vector_style="line",
+            opacity=1.0,
+            **common(role),
+        )
+
+    out: dict[str, Any] = {"masks": masks, "originals": lines("originals", ORIGINALS)}
     for role, style in (("boxes", BOXES), ("polygons", POLYGONS)):
         out[role] = Shapes(
             ndim=ndim,
@@ -216,6 +273,7 @@ def _make_layers(image: Any, frame_shape: tuple[int, int], sha256: str) -> dict[
         border_width=KEYPOINTS.border_width,
         **common("keypoints"),
     )
+    out["marks"] = lines("marks", MARKS)
     return out
 
 

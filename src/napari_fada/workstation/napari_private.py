@@ -67,7 +67,8 @@ def one_refresh(layer: Any) -> Iterator[None]:
     """
     emitters = [getattr(layer.events, name, None) for name in LOOKS]
     with ExitStack() as blocked:
-        for emitter in (*emitters, layer.text.events):
+        texts = layer.text.events if hasattr(layer, "text") else None  # Vectors have none
+        for emitter in (*emitters, texts):
             if emitter is not None:
                 blocked.enter_context(emitter.blocker())
         blocked.enter_context(layer._block_refresh())

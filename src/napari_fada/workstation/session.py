@@ -6,17 +6,19 @@ No Qt in here: panels listen to its signals, and tests drive it with a ViewerMod
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from napari_fada.errors import FadaError
+from napari_fada.errors import FadaError, LockedError
 from napari_fada.records.annotation import Annotation
-from napari_fada.records.project import KEEP
+from napari_fada.records.project import KEEP, Project
+from napari_fada.records.rows import Edit as Done
 from napari_fada.records.rows import Report
 from napari_fada.vocabulary import vocabulary
 from napari_fada.workstation import frame_window
 from napari_fada.workstation.desk import Edit, corrected
 from napari_fada.workstation.point_codec import point_names
+from napari_fada.workstation.reviewing import Reviewing
 from napari_fada.workstation.session_scan import ScanSession
 from napari_fada.workstation.styles import is_proposal
 
@@ -35,6 +37,23 @@ class Session(ScanSession):
     """Everything about one viewer that is not a widget."""
 
     _window = 0  # the frame about which the layers hold structures
+
+    def __init__(self, viewer: Any, project: Project | None = None) -> None:
+        self.reviewing = Reviewing(self)
+        super().__init__(viewer, project)
+
+    @property
+    def locked(self) -> frozenset[str]:
+        """Records that are locked."""
+        return self.reviewing.locked
+
+    def originals(self, frame: int) -> list[Annotation]:
+        """Return what the model proposed where an expert has corrected it, if that is shown."""
+        return self.reviewing.originals(frame)
+
+    def rejected(self, frame: int) -> list[Annotation]:
+        """Return the rejected structures of a frame that are to be seen."""
+        return self.reviewing.rejected(frame)
 
     # Records
 
@@ -65,6 +84,7 @@ class Session(ScanSession):
                 self.records.pop(frame, None)
                 if found := self.project.annotations(self.scan.sha256, frame):
                     self.records[frame] = found
+            self.reviewing.follow(renamed or {})
         except FadaError as error:
             self.say_error(error)
             return
@@ -179,22 +199,43 @@ class Session(ScanSession):
         if coming & {*edit.replace, *edit.remove}:
             self.say("This structure is still being read; edit it when the run has ended.")
             return False
-        self._committing = True
-        try:
-            done = self.project.edit(
-                self.scan.sha256,
-                edit.frame,
+        place = (self.scan.sha256, edit.frame)
+        return self.carry_out(
+            lambda: self.project.edit(
+                *place,
                 add=edit.add,
                 replace=edit.replace,
                 remove=edit.remove,
                 label=edit.label,
-            )
+            ),
+            frame=edit.frame,
+        )
+
+    def carry_out(self, does: Callable[[], Any], *, frame: int | None = None) -> bool:
+        """Do something to the project and show what came of it; False if it was refused.
+
+        Parameters
+        ----------
+        does : callable
+            What it returns may be the outcome of an edit: then rows stay where they are.
+        frame : int, optional
+            The one frame that it may change.
+        """
+        if self._is_past():
+            return False
+        self._committing = True
+        try:
+            done = does()
+        except LockedError as error:
+            self.say(str(error), "warning")
+            return False
         except FadaError as error:
             self.say_error(error)
             return False
         finally:
             self._committing = False
-        self.refresh({old: new.uid for old, new in done.replaced.items()}, frame=edit.frame)
+        changed = {**done.replaced, **done.rejected} if isinstance(done, Done) else {}
+        self.refresh({old: new.uid for old, new in changed.items()}, frame=frame)
         return True
 
     def undo(self) -> None:
@@ -237,6 +278,12 @@ class Session(ScanSession):
     def reclass_selection(self, name: str) -> bool:
         """Give the selected structures another class, as one edit."""
         uids = self.layers.selected_uids() if self.layers else []
+        if self.reviewing.selected and set(uids) <= set(self.reviewing.selected):
+            uids = list(self.reviewing.selected)  # a structure may have a shape in two layers
+        return self.reclass(uids, name)
+
+    def reclass(self, uids: Iterable[str], name: str) -> bool:
+        """Give structures another class, as one edit."""
         found = [pair for pair in map(self.find, uids) if pair]
         edit = Edit(found[0][0] if found else 0)
         for _, record in found:

@@ -301,6 +301,7 @@ class ScanSession:
         self.frame = frame
         if self.layers is not None:
             self.layers.set_active_class(self._active_class)
+            self.layers.show_frame()
         self.frame_changed.emit(frame)
 
     def go_to_frame(self, frame: int) -> None:

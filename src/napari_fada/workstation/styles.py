@@ -74,6 +74,14 @@ class PointsStyle:
 
 
 @dataclass(frozen=True, slots=True)
+class LinesStyle:
+    """Look of a layer of broken lines. The width is in image pixels at a scan of 800 pixels."""
+
+    name: str
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
 class LabelsStyle:
     """Look of the masks layer."""
 
@@ -81,16 +89,48 @@ class LabelsStyle:
     opacity: float = 0.22
 
 
+@dataclass(frozen=True, slots=True)
+class Dashes:
+    """A broken line. Lengths are in image pixels at a scan of 800 pixels.
+
+    ``white`` is how far the colour of the class is drawn towards white.
+    """
+
+    dash: float
+    gap: float
+    white: float = 0.0
+    alpha: float = 1.0
+    grey: bool = False
+
+    def colour(self, record: Annotation) -> Colours:
+        """Return the RGBA of the line around a record."""
+        rgba = np.array((0.75, 0.75, 0.75, 1.0) if self.grey else rgba_of(record.category))
+        rgba[:3] += self.white * (1 - rgba[:3])
+        rgba[3] = self.alpha
+        return rgba.astype(np.float32)
+
+
+PROPOSED = Dashes(9.0, 7.0)
+LOCKED = Dashes(3.0, 15.0, white=1.0)
+REJECTED = Dashes(2.0, 6.0, alpha=0.9, grey=True)
+ORIGINAL = Dashes(2.5, 5.0, white=0.45, alpha=0.95)
+PROPOSED_ALPHA = 0.25
+"""Of the unbroken line under the dashes: it shows a proposal while it is dragged."""
+
 BOXES = ShapesStyle("FADA boxes", "rectangle", 1.7, 3.0, 0.0, "upper_left")
 POLYGONS = ShapesStyle("FADA polygons", "polygon", 2.2, 3.5, 0.0, "center")
 KEYPOINTS = PointsStyle()
 MASKS = LabelsStyle()
+MARKS = LinesStyle("FADA line styles", 2.2)
+ORIGINALS = LinesStyle("FADA model's proposals", 1.6)
 
 LAYER_NAMES: Mapping[str, str] = {
     "boxes": BOXES.name,
     "polygons": POLYGONS.name,
     "keypoints": KEYPOINTS.name,
     "masks": MASKS.name,
+    "marks": MARKS.name,
+    "originals": ORIGINALS.name,
 }
 ROLE_OF_KIND: Mapping[Kind, str] = {"box": "boxes", "polygon": "polygons", "keypoints": "keypoints"}
 

@@ -1,0 +1,231 @@
+"""Review in one viewer: which structures are chosen, and what is judged about them.
+
+No Qt in here. The rules are in ``records.review``; this says what was done, keeps list and
+layers on the same choice, and moves on to the next scan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from psygnal import Signal
+
+from napari_fada.records import review
+from napari_fada.records.annotation import Annotation
+from napari_fada.records.edits import LOCK
+from napari_fada.records.rows import Edit
+from napari_fada.records.staleness import stale_phases
+from napari_fada.workstation.desk import Busy
+
+if TYPE_CHECKING:
+    from napari_fada.records.reading import Phase
+    from napari_fada.workstation.session import Session
+
+SELECTABLE = ("boxes", "polygons", "keypoints")
+
+
+class Reviewing:
+    """What one viewer's session knows and does about review.
+
+    Parameters
+    ----------
+    session : Session
+        Whose scan is reviewed.
+    """
+
+    selection_changed: ClassVar[Signal] = Signal()
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.selected: tuple[str, ...] = ()
+        self.locked: frozenset[str] = frozenset()
+        self.originals_shown = False
+        self.rejected_shown = False
+        self._rejected: dict[int, list[Annotation]] = {}
+        self._roots: dict[str, Annotation | None] = {}
+        self._busy = Busy()
+        session.scan_changed.connect(self._on_scan)
+        session.frame_changed.connect(lambda _frame: self.choose(()))
+
+    # What there is
+
+    def take(self, records: Mapping[int, list[Annotation]], renamed: Mapping[str, str]) -> None:
+        """Remember what was rejected and locked, and follow the chosen records."""
+        scan = self._session.scan
+        assert scan is not None
+        self._rejected = {
+            frame: [r for r in found if r.status == "rejected"] for frame, found in records.items()
+        }
+        self.locked = frozenset(self._session.project.cells_named(scan.sha256, LOCK))
+        there = {r.uid for found in records.values() for r in found}
+        self.selected = tuple(
+            uid for uid in (renamed.get(u, u) for u in self.selected) if uid in there
+        )
+
+    def scan_review(self) -> review.ScanReview:
+        """Return how far the review of the scan is."""
+        session = self._session
+        if session.scan is None:
+            return review.ScanReview()
+        return review.scan_review(session.project, session.scan.sha256)
+
+    def frame_review(self) -> review.FrameReview:
+        """Return the structures of the frame that is shown."""
+        session = self._session
+        if session.scan is None:
+            return review.FrameReview()
+        return review.frame_review(session.project, session.scan.sha256, session.frame)
+
+    def stale(self) -> dict[Phase, str]:
+        """Return the phases of the frame that are out of date, each with why."""
+        session = self._session
+        if session.scan is None:
+            return {}
+        return stale_phases(session.project.state(session.scan.sha256, session.frame))
+
+    def rejected(self, frame: int) -> list[Annotation]:
+        """Return the rejected structures that are to be seen on the canvas."""
+        return self._rejected.get(frame, []) if self.rejected_shown else []
+
+    def originals(self, frame: int) -> list[Annotation]:
+        """Return what the model proposed where an expert has corrected it, if that is shown."""
+        if not self.originals_shown:
+            return []
+        corrected = (r for r in self._session.records.get(frame, []) if r.status == "corrected")
+        return [root for root in map(self._root, corrected) if root is not None]
+
+    def _root(self, record: Annotation) -> Annotation | None:
+        """Return the proposal that a record goes back to; None if it lies just the same."""
+        if record.uid not in self._roots:
+            root = record
+            while root.parent is not None:
+                older = self._session.project.record(root.parent)
+                if older is None:
+                    break
+                root = older
+            same = (root.points, root.rings) == (record.points, record.rings)
+            self._roots[record.uid] = None if same else root
+        return self._roots[record.uid]
+
+    def show_originals(self, shown: bool | None = None) -> None:
+        """Show or hide the model's proposals beneath corrections; None: the other way round."""
+        self.originals_shown = not self.originals_shown if shown is None else shown
+        self._draw_lines()
+        session = self._session
+        if self.originals_shown and not self.originals(session.frame):
+            session.say("No shape here differs from what the model proposed.")
+
+    def show_rejected(self, shown: bool) -> None:
+        """Show or hide rejected structures on the canvas."""
+        self.rejected_shown = shown
+        self._draw_lines()
+
+    def _draw_lines(self) -> None:
+        if self._session.layers is not None:
+            self._session.layers.show_frame()
+
+    # What is chosen
+
+    def choose(self, uids: Iterable[str]) -> None:
+        """Choose structures; they are then selected in their layers, too."""
+        self.selected = tuple(uids)
+        layers = self._session.layers
+        if layers is not None:
+            with self._busy():
+                layers.select(self.selected)
+        self.selection_changed.emit()
+
+    def _on_scan(self) -> None:
+        self.selected = ()
+        self._roots.clear()
+        layers = self._session.layers
+        for role in SELECTABLE if layers is not None else ():
+            binding: Any = layers.bindings[role]  # type: ignore[union-attr]
+            events = binding.layer.selected_data.events
+            events.items_changed.connect(lambda *_, b=binding: self._on_canvas(b))
+        self.selection_changed.emit()
+
+    def _on_canvas(self, binding: Any) -> None:
+        """Take what was selected on the canvas; what is selected in other layers no longer is."""
+        layers = self._session.layers
+        if self._busy or binding.busy or layers is None or binding not in layers.bindings.values():
+            return
+        self.selected = tuple(binding.selected_uids())
+        with self._busy():
+            for role in SELECTABLE:
+                other: Any = layers.bindings[role]
+                if other is not binding and other.layer.selected_data:
+                    other.layer.selected_data = set()
+        self.selection_changed.emit()
+
+    # What is judged
+
+    def accept(self) -> bool:
+        """Accept the chosen structures."""
+        return self._judge(review.accept)
+
+    def reject(self, reason: str = "") -> bool:
+        """Reject the chosen structures."""
+        return self._judge(review.reject, reason)
+
+    def bring_back(self) -> bool:
+        """Take the rejection of the chosen structures back."""
+        return self._judge(review.bring_back)
+
+    def toggle_lock(self) -> bool:
+        """Lock the chosen structures; unlock them if all are locked."""
+        return self._judge(review.set_locked, not self.locked.issuperset(self.selected))
+
+    def accept_rest(self) -> bool:
+        """Accept all that is open on this frame."""
+        return self._do(review.accept_rest)
+
+    def accept_and_next(self) -> bool:
+        """Accept all that is open, finish the review and go to the next scan."""
+        return self._do(review.finish) and self._next()
+
+    def skip(self) -> bool:
+        """Leave the scan, and go to the next one."""
+        return self._do(review.skip_scan) and self._next()
+
+    def reject_scan(self, reason: str = "") -> bool:
+        """Say that the scan cannot be used, and go to the next one."""
+        return self._do(review.reject_scan, reason) and self._next()
+
+    def reopen(self) -> bool:
+        """Review a finished scan again."""
+        return self._do(review.reopen)
+
+    def comment(self, text: str) -> bool:
+        """Keep a comment on the scan."""
+        return self._do(review.set_comment, text)
+
+    def score(self, of: review.ScoreOf, value: int | None) -> bool:
+        """Keep a score of the scan."""
+        return self._do(review.set_score, of, value)
+
+    def _judge(self, rule: Callable[..., Edit], *more: Any) -> bool:
+        if not self.selected:
+            self._session.say("Choose a structure first, in the list or on the canvas.")
+            return False
+        return self._do(lambda project, sha, frame: rule(project, sha, frame, self.selected, *more))
+
+    def _do(self, rule: Callable[..., Any], *more: Any) -> bool:
+        session = self._session
+        if session.scan is None:
+            session.say("Open or choose a scan first.")
+            return False
+        if session.layers is not None:
+            session.layers.finish_drawing()
+        place = (session.project, session.scan.sha256, session.frame)
+        return session.carry_out(lambda: rule(*place, *more))
+
+    def _next(self) -> bool:
+        session = self._session
+        go: Callable[[], object] | None = getattr(session, "next_scan", None)
+        if go is not None:
+            go()
+        else:
+            session.say(f"The scan is {self.scan_review().state}.")
+        return True
