@@ -13,7 +13,7 @@ def test_layers_report_and_phases(desk):
     boxes, polygons = desk.layer("boxes"), desk.layer("polygons")
     assert boxes.features["class"].tolist() == ["Brain", "CSP"]
     assert boxes.text.values.tolist() == ["Brain", "CSP"]
-    assert np.allclose(boxes.edge_color, [rgba_of("Brain"), rgba_of("CSP")])
+    assert np.allclose(boxes.edge_color[:, :3], [rgba_of("Brain")[:3], rgba_of("CSP")[:3]])
     assert set(boxes.features.columns) >= {"uid", "class", "source", "status", "score"}
     assert all(0 < s <= 1 for s in boxes.features["score"])
     assert len(polygons.data) == 1

@@ -26,6 +26,7 @@ Drawing = Callable[[int, tuple[Annotation, ...]], Iterable[Line]]
 @dataclass(frozen=True, slots=True)
 class _Shown:
     frame: int
+    shape: tuple[int, int] = (0, 0)
     lines: tuple[Line, ...] = ()
 
 
@@ -40,15 +41,21 @@ class LinesBinding:
         Knows the frame that is shown.
     drawing : callable
         Gives the lines for the records of a frame.
+    width : float
+        Of the lines, in image pixels at a scan of 800 pixels.
     """
 
-    def __init__(self, layer: Any, desk: Desk, drawing: Drawing) -> None:
-        self.layer, self._desk, self._drawing = layer, desk, drawing
+    def __init__(self, layer: Any, desk: Desk, drawing: Drawing, width: float) -> None:
+        self.layer, self._desk, self._drawing, self._width = layer, desk, drawing, width
         self._records: Mapping[int, tuple[Annotation, ...]] = {}
         self._shown = _Shown(-1)
 
     def close(self) -> None:
         """Nothing is listened to."""
+
+    def forget(self) -> None:
+        """Let go of what is shown: the layer is to show another scan."""
+        self._records = {}
 
     def show(self, records: Records, renamed: Mapping[str, str] | None = None) -> None:  # noqa: ARG002
         """Bring the lines in step with the records."""
@@ -58,12 +65,16 @@ class LinesBinding:
     def show_frame(self) -> None:
         """Draw the lines of the frame that is shown, if they are others than those drawn."""
         frame = self._desk.frame
-        wanted = _Shown(frame, tuple(self._drawing(frame, self._records.get(frame, ()))))
+        lines = tuple(self._drawing(frame, self._records.get(frame, ())))
+        wanted = _Shown(frame, self._desk.frame_shape, lines)
         if wanted == self._shown or (not wanted.lines and not self._shown.lines):
             return
         self._shown = wanted
         vectors, colours = self._vectors(wanted)
         layer = self.layer
+        width = self._width * line_unit(*wanted.shape)
+        if layer.edge_width != width:
+            layer.edge_width = width
         with layer.events.data.blocker(), private.one_refresh(layer):
             layer.data = vectors
             if len(vectors):

@@ -38,7 +38,6 @@ from napari_fada.workstation.styles import (
     REJECTED,
     LinesStyle,
     is_proposal,
-    line_unit,
 )
 
 MARK = "napari_fada"
@@ -83,8 +82,8 @@ class LayerSet:
         }
         self._desk = desk
         self.companions: dict[str, LinesBinding] = {
-            "originals": LinesBinding(made["originals"], desk, self._beneath),
-            "marks": LinesBinding(made["marks"], desk, self._marks),
+            "originals": LinesBinding(made["originals"], desk, self._beneath, ORIGINALS.width),
+            "marks": LinesBinding(made["marks"], desk, self._marks, MARKS.width),
         }
         self.set_active_class(desk.active_class)
         self._open = True
@@ -214,6 +213,18 @@ class LayerSet:
         binding = self.active_binding()
         return binding.selected_uids() if binding else []
 
+    def select(self, uids: Iterable[str]) -> None:
+        """Select records in the layers that show them; one of these becomes the active layer."""
+        chosen = set(uids)
+        holding = []
+        for role in ("polygons", "boxes", "keypoints"):
+            binding: Any = self.bindings[role]
+            if binding.select(chosen):
+                holding.append(binding.layer)
+        selection = self._viewer.layers.selection
+        if holding and selection.active not in holding:
+            selection.active = holding[0]
+
     def set_visible(self, visible: bool) -> None:
         """Show or hide all our layers."""
         for layer in self.layers:
@@ -242,14 +253,11 @@ def _make_layers(image: Any, frame_shape: tuple[int, int], sha256: str) -> dict[
     if ndim == 3:
         pixels = MaskFrames((int(image.data.shape[0]), *frame_shape))
     masks = Labels(pixels, name=MASKS.name, opacity=MASKS.opacity, **common("masks"))
-    unit = line_unit(*frame_shape)
-
     def lines(role: str, style: LinesStyle) -> Any:
         return Vectors(
             np.empty((0, 2, ndim)),
             ndim=ndim,
             name=style.name,
-            edge_width=style.width * unit,
             vector_style="line",
             opacity=1.0,
             **common(role),

@@ -6,6 +6,7 @@ layers on the same choice, and moves on to the next scan.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -42,7 +43,7 @@ class Reviewing:
         self.locked: frozenset[str] = frozenset()
         self.originals_shown = False
         self.rejected_shown = False
-        self._rejected: dict[int, list[Annotation]] = {}
+        self._heard: weakref.WeakSet[Any] = weakref.WeakSet()
         self._roots: dict[str, Annotation | None] = {}
         self._busy = Busy()
         session.scan_changed.connect(self._on_scan)
@@ -50,18 +51,23 @@ class Reviewing:
 
     # What there is
 
-    def take(self, records: Mapping[int, list[Annotation]], renamed: Mapping[str, str]) -> None:
-        """Remember what was rejected and locked, and follow the chosen records."""
-        scan = self._session.scan
-        assert scan is not None
-        self._rejected = {
-            frame: [r for r in found if r.status == "rejected"] for frame, found in records.items()
-        }
-        self.locked = frozenset(self._session.project.cells_named(scan.sha256, LOCK))
-        there = {r.uid for found in records.values() for r in found}
-        self.selected = tuple(
-            uid for uid in (renamed.get(u, u) for u in self.selected) if uid in there
-        )
+    def follow(self, renamed: Mapping[str, str]) -> None:
+        """Follow the chosen records to those that took their place, and see what is locked."""
+        session = self._session
+        assert session.scan is not None
+        self.locked = frozenset(session.project.cells_named(session.scan.sha256, LOCK))
+        now = [renamed.get(uid, uid) for uid in self.selected]
+        gone = {uid for uid in now if session.find(uid) is None}
+        if gone:  # what was rejected just now is no longer chosen: the next act is not about it
+            gone -= {a.uid for a in self._all_rejected(session.frame)} - set(renamed.values())
+        self.selected = tuple(uid for uid in now if uid not in gone)
+
+    def _all_rejected(self, frame: int) -> list[Annotation]:
+        session = self._session
+        if session.scan is None:
+            return []
+        found = session.project.annotations(session.scan.sha256, frame, include_rejected=True)
+        return [a for a in found if a.status == "rejected"]
 
     def scan_review(self) -> review.ScanReview:
         """Return how far the review of the scan is."""
@@ -86,7 +92,7 @@ class Reviewing:
 
     def rejected(self, frame: int) -> list[Annotation]:
         """Return the rejected structures that are to be seen on the canvas."""
-        return self._rejected.get(frame, []) if self.rejected_shown else []
+        return self._all_rejected(frame) if self.rejected_shown else []
 
     def originals(self, frame: int) -> list[Annotation]:
         """Return what the model proposed where an expert has corrected it, if that is shown."""
@@ -142,8 +148,10 @@ class Reviewing:
         layers = self._session.layers
         for role in SELECTABLE if layers is not None else ():
             binding: Any = layers.bindings[role]  # type: ignore[union-attr]
-            events = binding.layer.selected_data.events
-            events.items_changed.connect(lambda *_, b=binding: self._on_canvas(b))
+            if binding not in self._heard:  # layers may go through many scans
+                self._heard.add(binding)
+                events = binding.layer.selected_data.events
+                events.items_changed.connect(lambda *_, b=binding: self._on_canvas(b))
         self.selection_changed.emit()
 
     def _on_canvas(self, binding: Any) -> None:
@@ -165,9 +173,15 @@ class Reviewing:
         """Accept the chosen structures."""
         return self._judge(review.accept)
 
-    def reject(self, reason: str = "") -> bool:
-        """Reject the chosen structures."""
+    def reject(self, reason: str = "", uids: tuple[str, ...] = ()) -> bool:
+        """Reject structures: the chosen ones, if no others are named."""
+        self.selected = uids or self.selected
         return self._judge(review.reject, reason)
+
+    def reclass(self, uids: tuple[str, ...], name: str) -> bool:
+        """Give structures another class."""
+        self.choose(uids)
+        return self._session.reclass(uids, name)
 
     def bring_back(self) -> bool:
         """Take the rejection of the chosen structures back."""

@@ -23,6 +23,7 @@ from napari_fada.workstation.panels.phases import PhasesPanel
 from napari_fada.workstation.panels.project import ProjectPanel
 from napari_fada.workstation.panels.rater import RaterStrip
 from napari_fada.workstation.panels.report import ReportPanel
+from napari_fada.workstation.panels.review import ReviewPanel
 from napari_fada.workstation.panels.source import SourcePanel
 from napari_fada.workstation.panels.tools import ToolsPanel
 from napari_fada.workstation.runner import Instead, Loading, Runner, Saved, Text
@@ -64,6 +65,7 @@ class AnnotateWidget(QWidget):
         self.rater = RaterStrip(self.session)
         table = KeyTable()
         self.project = ProjectPanel(self.session, table)
+        self.review = ReviewPanel(self.session, lambda: self.report.flush())
         actions = self._actions()
         self.tools = ToolsPanel(actions)
         self.keys = Keys(table, actions)
@@ -79,6 +81,7 @@ class AnnotateWidget(QWidget):
 
     def _lay_out(self) -> None:
         self.tabs = QTabWidget()
+        self.tabs.addTab(self.review, "Review")
         self.tabs.addTab(self.classes, "Classes")
         self.tabs.addTab(self.report, "Report")
         self.tabs.addTab(self.history, "History")
@@ -268,6 +271,7 @@ class AnnotateWidget(QWidget):
             "flow": self.frames.follow,
             "previous_annotated": lambda: self.carrier.go(-1),
             "next_annotated": lambda: self.carrier.go(1),
+            **self.review.acts,
             "undo": self.session.undo,
             "redo": self.session.redo,
             "history": self._show_history,
@@ -283,6 +287,7 @@ class AnnotateWidget(QWidget):
         self.classes.set_keys([self.keys.table[f"class_{i}"] for i in range(1, 11)])
         self.tools.show_keys(self.keys.table)
         self.frames.show_keys(self.keys.table)
+        self.review.show_keys(self.keys.table)
         run = self.keys.table["run"]
         self.phases.run_button.setToolTip(f"Read the frame that is shown ({run})")
 

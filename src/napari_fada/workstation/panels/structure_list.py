@@ -1,0 +1,322 @@
+"""The list of a frame's structures: class, shapes, score, state and lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from qtpy.QtCore import QModelIndex, QRect, Qt
+from qtpy.QtGui import QBrush, QColor, QIcon, QKeyEvent, QPainter, QPen, QPixmap
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QHeaderView,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QWidget,
+)
+
+from napari_fada.records.review import FrameReview
+from napari_fada.records.structures import Structure, structures
+from napari_fada.vocabulary import vocabulary
+from napari_fada.workstation.styles import colour_of
+
+UIDS = Qt.ItemDataRole.UserRole
+SCORE = Qt.ItemDataRole.UserRole + 1
+CLASS, SHAPES, SCORED, STATE, LOCKED = range(5)
+GLYPHS = {"polygon": "⬠", "box": "▭", "keypoints": "⁘"}
+SHAPE_NAMES = {"polygon": "outline", "box": "box", "keypoints": "keypoints"}
+LOOKS = {
+    "proposed": ("proposed", "#9fb4c8"),
+    "accepted": ("✓ accepted", "#63c174"),
+    "corrected": ("✎ corrected", "#e0b84c"),
+    "rejected": ("✕ rejected", "#ff7366"),
+}
+_WALKING = frozenset(
+    {
+        *(Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End),
+        *(Qt.Key.Key_PageUp, Qt.Key.Key_PageDown, Qt.Key.Key_Return, Qt.Key.Key_Enter),
+    }
+)
+
+
+class StructureList(QTreeWidget):
+    """One row for each structure; a box and an outline of the same thing are one.
+
+    Parameters
+    ----------
+    choose : callable
+        Gets the uids of the rows that the user selects.
+    reclass : callable
+        Gets uids and the name of their new class.
+    unfold : callable
+        Told whether the rejected structures are unfolded.
+    """
+
+    def __init__(
+        self,
+        choose: Callable[[tuple[str, ...]], object],
+        reclass: Callable[[tuple[str, ...], str], object],
+        unfold: Callable[[bool], object],
+    ) -> None:
+        super().__init__()
+        self._choose, self._unfold = choose, unfold
+        self._now: object = None
+        self.setColumnCount(5)
+        self.setHeaderLabels(["Structure", "", "Score", "State", ""])
+        self.setHeaderHidden(True)
+        self.setRootIsDecorated(False)
+        self.setIndentation(10)
+        self.setUniformRowHeights(True)
+        self.setMinimumHeight(64)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        header = self.header()
+        assert header is not None
+        header.setStretchLastSection(False)
+        header.setMinimumSectionSize(16)
+        header.setSectionResizeMode(CLASS, QHeaderView.ResizeMode.Stretch)
+        for column, width in ((SHAPES, 44), (SCORED, 58), (STATE, 86), (LOCKED, 20)):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
+            self.setColumnWidth(column, width)
+        self.setItemDelegateForColumn(SCORED, _ScoreBar(self))
+        self.setItemDelegateForColumn(CLASS, _ClassChooser(self, reclass))
+        self.itemSelectionChanged.connect(self._on_selection)
+        self.itemDoubleClicked.connect(self._on_double_click)
+        self.itemExpanded.connect(lambda _: self._unfold(True))
+        self.itemCollapsed.connect(lambda _: self._unfold(False))
+
+    def put(self, found: FrameReview, selected: Iterable[str]) -> None:
+        """Show the structures of a frame, and which are chosen."""
+        now = (found.records, found.locked, tuple(found.reasons.items()))
+        if now != self._now:
+            self._now = now
+            self._fill(found)
+        self.mark(selected)
+
+    def _fill(self, found: FrameReview) -> None:
+        unfolded = self._fold is not None and self._fold.isExpanded()
+        at = self.verticalScrollBar().value()  # type: ignore[union-attr]
+        self.blockSignals(True)
+        self.clear()
+        groups = structures(found.records)
+        for structure in groups:
+            if not structure.rejected:
+                self.addTopLevelItem(self._row(structure, found))
+        rejected = [s for s in groups if s.rejected]
+        if rejected:
+            fold = QTreeWidgetItem([f"▸ {len(rejected)} rejected"])
+            fold.setFlags(Qt.ItemFlag.ItemIsEnabled)
+            fold.setForeground(CLASS, QBrush(QColor("#9aa0a6")))
+            fold.setToolTip(
+                CLASS, "Click to see what was rejected; “Bring back” takes a rejection back"
+            )
+            fold.addChildren([self._row(s, found) for s in rejected])
+            self.addTopLevelItem(fold)
+            fold.setFirstColumnSpanned(True)
+            fold.setExpanded(unfolded)
+            self._name_fold()
+        self.verticalScrollBar().setValue(at)  # type: ignore[union-attr]
+        self.blockSignals(False)
+
+    @property
+    def _fold(self) -> QTreeWidgetItem | None:
+        last = self.topLevelItem(self.topLevelItemCount() - 1)
+        return last if last is not None and last.data(CLASS, UIDS) is None else None
+
+    def _name_fold(self) -> None:
+        fold = self._fold
+        if fold is not None:
+            text = fold.text(CLASS)
+            fold.setText(CLASS, ("▾" if fold.isExpanded() else "▸") + text[1:])
+
+    def toggle_rejected(self) -> None:
+        """Unfold the rejected structures, or fold them away."""
+        if self._fold is not None:
+            self._fold.setExpanded(not self._fold.isExpanded())
+            self._name_fold()
+
+    def _row(self, structure: Structure, found: FrameReview) -> QTreeWidgetItem:
+        state, colour = LOOKS[structure.state]
+        reasons = [found.reasons.get(uid, "") for uid in structure.uids]
+        reason = ", ".join(
+            vocabulary().reason_text(r) for r in dict.fromkeys(filter(None, reasons))
+        )
+        locked = found.locked & set(structure.uids)
+        row = QTreeWidgetItem(
+            [
+                structure.category,
+                " ".join(GLYPHS[k] for k in structure.kinds),
+                "",
+                f"✕ {reason}" if reason else state,
+                "",
+            ]
+        )
+        row.setData(CLASS, UIDS, structure.uids)
+        row.setData(SCORED, SCORE, structure.score)
+        row.setIcon(CLASS, _swatch(colour_of(structure.category)))
+        if locked:
+            row.setIcon(LOCKED, _padlock())
+        row.setForeground(STATE, QBrush(QColor(colour)))
+        category = vocabulary().by_name.get(structure.category)
+        shapes = " and ".join(SHAPE_NAMES[k] for k in structure.kinds)
+        name = category.long_name if category else "not in the vocabulary"
+        row.setToolTip(CLASS, f"{name}: {shapes}. Double-click to change the class.")
+        row.setToolTip(SHAPES, shapes)
+        score = structure.score
+        row.setToolTip(
+            SCORED, "drawn by a person" if score is None else f"The model's score: {score:.2f}"
+        )
+        raters = ", ".join(dict.fromkeys(r.rater for r in structure.records if r.rater))
+        row.setToolTip(STATE, f"{reason or state}" + (f" ({raters})" if raters else ""))
+        row.setToolTip(LOCKED, "Locked: nothing changes it" if locked else "")
+        return row
+
+    def rows(self) -> list[QTreeWidgetItem]:
+        """Return the rows of structures, the rejected ones last."""
+        tops = (self.topLevelItem(i) for i in range(self.topLevelItemCount()))
+        out: list[QTreeWidgetItem] = []
+        for item in tops:
+            assert item is not None
+            if item.data(CLASS, UIDS) is None:
+                out += [item.child(i) for i in range(item.childCount())]  # type: ignore[misc]
+            else:
+                out.append(item)
+        return out
+
+    def mark(self, uids: Iterable[str]) -> None:
+        """Select the rows of these records."""
+        chosen = set(uids)
+        self.blockSignals(True)
+        first = None
+        for row in self.rows():
+            mine = bool(chosen & set(row.data(CLASS, UIDS)))
+            row.setSelected(mine)
+            first = first or (row if mine else None)
+        fold = self._fold
+        if first is not None and (first.parent() is None or (fold and fold.isExpanded())):
+            self.scrollToItem(first)  # it would unfold what is folded
+        self.blockSignals(False)
+
+    def selected_uids(self) -> tuple[str, ...]:
+        """Return the records of the selected rows."""
+        rows = [row for row in self.rows() if row.isSelected()]
+        return tuple(uid for row in rows for uid in row.data(CLASS, UIDS))
+
+    def _on_selection(self) -> None:
+        self._choose(self.selected_uids())
+
+    def _on_double_click(self, item: QTreeWidgetItem, _column: int) -> None:
+        if item.data(CLASS, UIDS) is not None:
+            self.choose_class(item)
+
+    def choose_class(self, item: QTreeWidgetItem | None = None) -> None:
+        """Open the choice of classes in a row (the first that is selected)."""
+        rows = [item] if item else [r for r in self.rows() if r.isSelected()]
+        if rows:
+            item = rows[0]
+            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
+            self.editItem(item, CLASS)
+
+    def mousePressEvent(self, event) -> None:  # type: ignore[no-untyped-def]  # noqa: N802
+        """Fold and unfold with one click."""
+        item = self.itemAt(event.pos())
+        if item is not None and item is self._fold:
+            self.toggle_rejected()
+            return
+        super().mousePressEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802
+        """Walk with the arrows; every other key does what it does on the canvas."""
+        if event is not None and event.key() not in _WALKING:
+            event.ignore()
+            return
+        if event is not None and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.choose_class()
+            return
+        super().keyPressEvent(event)
+
+
+class _ScoreBar(QStyledItemDelegate):
+    """A bar with the number in it."""
+
+    def paint(
+        self, painter: QPainter | None, option: QStyleOptionViewItem, index: QModelIndex
+    ) -> None:
+        super().paint(painter, option, index)
+        score = index.data(SCORE)
+        if score is None or painter is None:
+            return
+        room = option.rect.adjusted(2, 3, -6, -3)
+        painter.save()
+        painter.fillRect(room, QColor(128, 128, 128, 60))
+        hue = QColor.fromHsv(int(120 * score), 120, 150)
+        painter.fillRect(QRect(room.x(), room.y(), int(room.width() * score), room.height()), hue)
+        painter.setPen(QColor("white"))
+        painter.drawText(room, Qt.AlignmentFlag.AlignCenter, f"{score:.2f}")
+        painter.restore()
+
+
+class _ClassChooser(QStyledItemDelegate):
+    """A list of classes with search, in the row."""
+
+    def __init__(self, parent: QWidget, reclass: Callable[[tuple[str, ...], str], object]) -> None:
+        super().__init__(parent)
+        self._reclass = reclass
+
+    def createEditor(  # noqa: N802
+        self,
+        parent: QWidget | None,
+        option: QStyleOptionViewItem,  # noqa: ARG002
+        index: QModelIndex,  # noqa: ARG002
+    ) -> QWidget:
+        box = QComboBox(parent)
+        box.setEditable(True)
+        box.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        for category in vocabulary().categories:
+            box.addItem(_swatch(category.colour), category.name)
+        completer = box.completer()
+        if completer is not None:
+            completer.setFilterMode(Qt.MatchFlag.MatchContains)
+            completer.setCompletionMode(completer.CompletionMode.PopupCompletion)
+
+        def done(_index: int) -> None:
+            self.commitData.emit(box)
+            self.closeEditor.emit(box)
+
+        box.activated.connect(done)
+        return box
+
+    def setEditorData(self, editor: QWidget | None, index: QModelIndex) -> None:  # noqa: N802
+        assert isinstance(editor, QComboBox)
+        editor.setCurrentText(str(index.data()))
+        line = editor.lineEdit()
+        if line is not None:
+            line.selectAll()
+
+    def setModelData(self, editor, _model, index: QModelIndex) -> None:  # type: ignore[no-untyped-def]  # noqa: N802
+        name = editor.currentText().strip()
+        found = vocabulary().resolve(name)
+        if found is not None and found.name != index.data():
+            self._reclass(tuple(index.siblingAtColumn(CLASS).data(UIDS)), found.name)
+
+
+def _padlock() -> QIcon:
+    """Return a padlock, drawn here: not every font has the character."""
+    pixmap = QPixmap(14, 14)
+    pixmap.fill(QColor(0, 0, 0, 0))
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(QPen(QColor("#e0e4e8"), 1.6))
+    painter.drawArc(4, 1, 6, 9, 0, 180 * 16)
+    painter.fillRect(2, 6, 10, 7, QColor("#e0e4e8"))
+    painter.end()
+    return QIcon(pixmap)
+
+
+def _swatch(colour: str) -> QIcon:
+    pixmap = QPixmap(12, 12)
+    pixmap.fill(QColor(colour))
+    return QIcon(pixmap)
