@@ -253,6 +253,7 @@ def _make_layers(image: Any, frame_shape: tuple[int, int], sha256: str) -> dict[
     if ndim == 3:
         pixels = MaskFrames((int(image.data.shape[0]), *frame_shape))
     masks = Labels(pixels, name=MASKS.name, opacity=MASKS.opacity, **common("masks"))
+
     def lines(role: str, style: LinesStyle) -> Any:
         return Vectors(
             np.empty((0, 2, ndim)),
