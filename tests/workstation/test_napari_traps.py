@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from drawing import click, drag, draw_polygon, send
 
+from drawing import click, drag, draw_polygon, send
 from napari_fada.records.annotation import Annotation
 from napari_fada.workstation.styles import rgba_of
 

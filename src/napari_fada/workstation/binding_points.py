@@ -119,7 +119,7 @@ class PointsBinding:
         """Whether the layer is being written: what it tells then is no act of the user."""
         return bool(self._busy)
 
-    def select(self, uids: set[str]) -> bool:
+    def select_records(self, uids: set[str]) -> bool:
         """Select the points of records, and no others; False if there are none."""
         wanted = {i for i, row in enumerate(self._rows) if row.record.uid in uids}
         if wanted != set(self.layer.selected_data):

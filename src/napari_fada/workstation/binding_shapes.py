@@ -196,7 +196,7 @@ class ShapesBinding:
         """Whether the layer is being written: what it tells then is no act of the user."""
         return bool(self._busy)
 
-    def select(self, uids: set[str]) -> bool:
+    def select_records(self, uids: set[str]) -> bool:
         """Select the shapes of records, and no others; False if there are none."""
         wanted = {i for i, s in enumerate(self._shown) if s.row.record.uid in uids}
         if wanted != set(self.layer.selected_data):

@@ -219,7 +219,7 @@ class LayerSet:
         holding = []
         for role in ("polygons", "boxes", "keypoints"):
             binding: Any = self.bindings[role]
-            if binding.select(chosen):
+            if binding.select_records(chosen):
                 holding.append(binding.layer)
         selection = self._viewer.layers.selection
         if holding and selection.active not in holding:
