@@ -140,7 +140,7 @@ QCheckBox, QRadioButton {{ border: 1px solid transparent; }}
 QCheckBox:focus, QRadioButton:focus, QTabBar:focus {{ border: 1px solid {focus}; }}
 QToolButton#fada-tool {{ padding: 3px 1px; background: {tool}; }}
 QToolButton#fada-tool:hover {{ background: {tool_hover}; }}
-QToolButton#fada-tool:checked {{ border: 1px solid {focus}; }}
+QToolButton#fada-tool:checked {{ border: 1px solid {focus}; font-weight: bold; }}
 """
 
 
