@@ -237,6 +237,19 @@ def test_an_unreadable_folder_has_a_row_that_says_so(worklist, folder, monkeypat
     assert not worklist.items(Filter(problems=True))
 
 
+def test_a_name_that_is_no_text_is_told(worklist, folder):
+    strange = os.fsencode(folder) + b"/\xff\xfe.png"
+    try:
+        Path(os.fsdecode(strange)).write_bytes((folder / "0.png").read_bytes())
+    except OSError:
+        pytest.skip("this drive keeps no such names")
+    assert worklist.add([folder]) == 5
+    assert worklist.add([folder]) == 0
+    for _ in range(2):
+        assert "name that is no text" in worklist.items(Filter(problems=True))[0].problem
+        assert run(worklist)[1].failed == 1
+
+
 def test_a_full_drive_costs_the_pictures_only(worklist, folder, tmp_path):
     (tmp_path / "cache").write_text("no folder")
     worklist.add([folder])

@@ -7,6 +7,7 @@ not stop the others.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -122,7 +123,8 @@ class _Run:
     def open(self, file: Listed, stamp: Stamp | None) -> None:
         """Open one file; whatever is wrong with it is kept for its row."""
         try:
-            if file.sha256 is None and file.path.is_dir():
+            if file.sha256 is None and _is_no_file(file.path):
+                # A folder that holds no scan or cannot be walked; a name that is no text.
                 raise ScanError(file.problem or f"{file.path.name} is a folder.")
             scan = open_scan(file.path)
         except ScanError as error:
@@ -171,3 +173,7 @@ class _Run:
 
     def _done(self) -> int:
         return self.indexed + self.unchanged + self.failed
+
+
+def _is_no_file(path: Path) -> bool:
+    return os.path.isdir(path) or "\ufffd" in str(path)  # noqa: PTH112 (Path.is_dir() may raise)

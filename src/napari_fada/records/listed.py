@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,15 +63,36 @@ def absolute(path: Path) -> str:
     return os.path.abspath(path)  # noqa: PTH100 (Path.absolute() keeps "..")
 
 
+def _rows(found: Sequence[tuple[Path, str]]) -> Iterator[tuple[str, str, str, str, str]]:
+    at = now()
+    for path, problem in found:
+        place, name = absolute(path), path.name
+        try:
+            place.encode()
+        except UnicodeEncodeError:  # bytes that are no text: neither SQLite nor JSON can keep them
+            place, name = readable(place), readable(name)
+            problem = f"{name} has a name that is no text. Rename the file or folder."
+        yield place, name, name_key(name), problem, at
+
+
+def readable(text: str) -> str:
+    """Return a path with a sign (U+FFFD) in place of bytes that are no text."""
+    return os.fsencode(text).decode(errors="replace")
+
+
+def is_there(path: str | None) -> bool:
+    """Tell whether a file can be reached; no is also the answer where one may not look."""
+    return path is not None and os.path.exists(path)  # noqa: PTH110 (Path.exists() may raise)
+
+
 def list_files(connection: sqlite3.Connection, found: Sequence[tuple[Path, str]]) -> int:
     """List files that are not listed yet, each with its problem or ''; return how many are new."""
     before = _count(connection)
-    at = now()
     connection.executemany(
         "INSERT INTO listed (path, name, name_key, problem, added) VALUES (?, ?, ?, ?, ?) "
         "ON CONFLICT (path) DO UPDATE SET problem = excluded.problem "
         "WHERE sha256 IS NULL AND excluded.problem <> ''",
-        ((absolute(path), path.name, name_key(path.name), wrong, at) for path, wrong in found),
+        _rows(found),
     )
     new = _count(connection) - before
     # Folders that could not be walked have a row that says so; now they can.
@@ -79,7 +100,7 @@ def list_files(connection: sqlite3.Connection, found: Sequence[tuple[Path, str]]
     folders = walked.union(*(folder.parents for folder in walked))
     connection.executemany(
         "DELETE FROM listed WHERE path = ? AND sha256 IS NULL AND problem <> ''",
-        ((absolute(folder),) for folder in folders),
+        ((readable(absolute(folder)),) for folder in folders),
     )
     return new
 
@@ -111,7 +132,7 @@ def place(
         return Placed(here[0], copy_of=known[0][0] if known[0][0] != here[0] else None)
     if known and where is None:
         return Placed(known[0][0])
-    lost = next((row for row in known if row[1] is None or not Path(row[1]).exists()), None)
+    lost = next((row for row in known if not is_there(row[1])), None)
     if lost is not None:
         if here is not None:
             connection.execute("DELETE FROM listed WHERE id = ?", (here[0],))

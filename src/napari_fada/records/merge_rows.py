@@ -169,13 +169,9 @@ def _take_listed(c: sqlite3.Connection, b: sqlite3.Connection) -> None:
             if c.execute("SELECT 1 FROM listed WHERE path = ?", (path,)).fetchone():
                 row = (None, *row[1:])
             _insert(c, "listed", _LISTED, [row])
-        elif path and not _is_there(paths[sha256]) and _is_there(path):
+        elif path and not listed.is_there(paths[sha256]) and listed.is_there(path):
             stamp = None if size is None else listed.Stamp(size, mtime_ns)
             listed.place(c, sha256, name, Path(path), stamp)
-
-
-def _is_there(path: str | None) -> bool:
-    return path is not None and Path(path).exists()
 
 
 def _insert(c: sqlite3.Connection, table: str, columns: str, rows: list[tuple[Any, ...]]) -> None:
