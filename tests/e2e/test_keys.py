@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
 
 from napari_fada.workstation.keys import ACTIONS, KeyTable
 
@@ -89,3 +90,13 @@ def test_search_chooses_a_class(desk):
     desk.widget.classes.search.returnPressed.emit()
     assert desk.session.active_class == "stomach"
     assert np.allclose(desk.layer("boxes").current_edge_color is not None, True)
+    # By keyboard alone: search, down to the second that fits, Enter; then keys are the canvas's.
+    classes = desk.widget.classes
+    desk.widget._search_class()
+    classes.search.setText("head")
+    names = [classes.list.item(i).text().split()[0] for i in range(classes.list.count())]
+    desk.qtbot.keyClick(classes.search, Qt.Key.Key_Down)
+    classes.list.setCurrentRow(1)
+    desk.qtbot.keyClick(classes.list, Qt.Key.Key_Return)
+    assert desk.session.active_class == names[1]
+    assert classes.search.text() == ""

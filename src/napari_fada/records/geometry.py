@@ -141,10 +141,13 @@ def mask_to_annotation(mask: npt.ArrayLike, category: str, **fields: Any) -> Ann
     pixels = np.asarray(mask, bool)
     if not pixels.any():
         return None
+    rows, columns = (np.flatnonzero(pixels.any(axis=axis)) for axis in (1, 0))
+    cut = pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     # Contours run between pixel centres: half a pixel further is the corner convention, and
     # the border of zeros that closes them takes one away.
-    contours = find_contours(np.pad(pixels, 1).astype(float), 0.5)
-    traced = [contour[:-1, ::-1] - 0.5 for contour in contours]
+    contours = find_contours(np.pad(cut, 1).astype(float), 0.5)
+    corner = np.array([columns[0], rows[0]]) - 0.5
+    traced = [contour[:-1, ::-1] + corner for contour in contours]
     rings = sorted((_without_collinear(r) for r in traced), key=ring_area, reverse=True)
     return Annotation(category, "polygon", rings[0], rings=tuple(rings[1:]), **fields)
 

@@ -53,7 +53,7 @@ class ClassesPanel(QWidget):
             "The button below gives it to the shapes that are selected."
         )
         self.list.itemClicked.connect(lambda item: self.choose(item.data(NAME)))
-        self.list.itemActivated.connect(lambda item: self.choose(item.data(NAME)))
+        self.list.itemActivated.connect(self._take)
         self.active = QLabel()
         self.reclass = QPushButton("Set class of selection")
         self.reclass.setToolTip("Give the selected structures the active class")
@@ -149,9 +149,13 @@ class ClassesPanel(QWidget):
     def _choose_first(self) -> None:
         item = self.list.item(0)
         if item is not None:
-            self.choose(item.data(NAME))
-            self.search.clear()
-            self._back_to_canvas()
+            self._take(item)
+
+    def _take(self, item: QListWidgetItem) -> None:
+        """Choose by keyboard: the next key belongs to the canvas again."""
+        self.choose(item.data(NAME))
+        self.search.clear()
+        self._back_to_canvas()
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
         """Leave the search with Escape, walk down the list with the arrow."""
