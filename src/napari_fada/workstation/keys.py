@@ -30,6 +30,7 @@ class Action:
 ACTIONS: tuple[Action, ...] = (
     Action("run", "Run all phases", "G"),
     Action("cancel", "Cancel the run", "Alt-G"),
+    Action("gate_back", "Back to what was asked before (a run that waits)", "Shift-G"),
     Action("box", "Draw a box", "J"),
     Action("polygon", "Draw a polygon", "U"),
     Action("keypoint", "Place keypoints", "W"),
@@ -86,7 +87,11 @@ ACTIONS: tuple[Action, ...] = (
 )
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "Model": ("run", "cancel"),
+    "Model": ("run", "cancel", "gate_back"),
+    "Review": (
+        *("finish", "accept_rest", "accept", "reject", "lock", "comment", "originals", "skip"),
+        "reject_scan",
+    ),
     "Draw": ("box", "polygon", "keypoint", "paint", "paint_new", "edit", "vertices"),
     "Shape": (
         *("split", "merge", "part", "cut", "erase_corners", "simplify", "smooth", "ellipse"),

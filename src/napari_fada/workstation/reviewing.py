@@ -20,6 +20,7 @@ from napari_fada.records.staleness import stale_phases
 from napari_fada.workstation.desk import Busy
 
 if TYPE_CHECKING:
+    from napari_fada.records.reading import Mapping as Classes
     from napari_fada.records.reading import Phase
     from napari_fada.workstation.session import Session
 
@@ -190,6 +191,10 @@ class Reviewing:
     def toggle_lock(self) -> bool:
         """Lock the chosen structures; unlock them if all are locked."""
         return self._judge(review.set_locked, not self.locked.issuperset(self.selected))
+
+    def set_classes(self, mapping: Classes | None) -> bool:
+        """Say which classes are to be asked for on this frame; None: those of the model."""
+        return self._do(lambda project, *at: project.set_report(*at, mapping=mapping))
 
     def accept_rest(self) -> bool:
         """Accept all that is open on this frame."""

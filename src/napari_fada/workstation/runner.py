@@ -20,7 +20,8 @@ from napari_fada.errors import FadaError
 from napari_fada.records.project import Project, Show
 from napari_fada.records.reading import PHASES, Phase, Reading
 from napari_fada.scans import Scan
-from napari_fada.workstation import raster
+from napari_fada.workstation import gating, raster
+from napari_fada.workstation.gating import Gate
 from napari_fada.workstation.session import Session
 
 BATCH_SECONDS = 0.05
@@ -76,6 +77,10 @@ class Job:
     previous: Reading | None = None
     show: Instead = "replace"
     cancel: threading.Event = field(default_factory=threading.Event)
+    gated: bool = False
+    gate: Gate = field(default_factory=Gate)
+    ran: set[Phase] = field(default_factory=set)
+    kept: set[str] = field(default_factory=set)  # annotations that were put there at a gate
 
 
 class Engines:
@@ -152,20 +157,8 @@ def _work(job: Job, engines: Engines) -> Iterator[Any]:
     engine = engines.get(job.model)
     if job.cancel.is_set():
         return
-    yield from _batched(_events(job, engine), job)
-
-
-def _events(job: Job, engine: Engine) -> Iterator[Any]:
-    from napari_fada.pipeline import stream_frame
-
-    return stream_frame(
-        engine,
-        job.scan,
-        job.frame,
-        phases=job.phases,
-        previous=job.previous,
-        cancel=job.cancel,
-    )
+    run = gating.with_gates if job.gated else gating.autonomous
+    yield from _batched(run(job, engine), job)
 
 
 def _batched(events: Iterator[Any], job: Job) -> Generator[Any, None, None]:
@@ -184,7 +177,7 @@ def _batched(events: Iterator[Any], job: Job) -> Generator[Any, None, None]:
         if isinstance(event, PhaseFinished):
             raster.prepare(event.reading.annotations, (job.scan.height, job.scan.width))
         if isinstance(event, ReadingFinished):
-            job.project.save_reading(event.reading, show=_show(job, event))
+            job.project.save_reading(event.reading, show=_show(job, event), ran=job.ran)
             yield Saved(event.reading, event.cancelled)
         elif not isinstance(event, PhaseToken):
             yield event
@@ -220,6 +213,7 @@ class Runner:
         self._session = session
         self.engines = Engines(loader)
         self.job: Job | None = None
+        self.waiting: Phase | None = None  # the phase at whose gate the run waits
         self._worker: Any = None
 
     @property
@@ -232,7 +226,12 @@ class Runner:
         return bool(self._session.records.get(self._session.frame))
 
     def start(
-        self, model: str, phases: tuple[Phase, ...] = PHASES, show: Instead = "replace"
+        self,
+        model: str,
+        phases: tuple[Phase, ...] = PHASES,
+        show: Instead = "replace",
+        *,
+        gated: bool = False,
     ) -> bool:
         """Start a run on the frame that is shown; False if that is not possible now."""
         from napari.qt.threading import create_worker
@@ -245,9 +244,12 @@ class Runner:
             return False
         try:
             job = Job(session.project, session.scan, session.frame, model, phases, show=show)
+            job.gated = gated
             if phases != PHASES:
-                readings = session.project.readings(session.scan.sha256, session.frame)
-                job.previous = readings[-1] if readings else None
+                at = (session.scan.sha256, session.frame)
+                readings = session.project.readings(*at)
+                shown = session.project.shown_reading(*at)
+                job.previous = shown or (readings[-1] if readings else None)
         except FadaError as error:
             session.say_error(error)
             return False
@@ -273,22 +275,35 @@ class Runner:
         if self.job is not None:
             self.job.cancel.set()
 
+    def go_on(self, step: int = 1) -> bool:
+        """Let a run that waits at a gate go on (1), or back (-1); False if none waits."""
+        if self.job is None or self.waiting is None:
+            return False
+        self.waiting = None
+        self.job.gate.go(step)
+        return True
+
     def close(self) -> None:
         """Stop the run, if there is one, and end the engine's child process."""
         self.cancel()
         self.engines.close()
 
     def _on_event(self, event: Any) -> None:
-        from napari_fada.pipeline.events import PhaseFailed, PhaseFinished
+        from napari_fada.pipeline.events import GateOpen, PhaseFailed, PhaseFinished
 
         job = self.job
         if job is None:
             return
         here = self._session.scan is job.scan
-        if isinstance(event, PhaseFinished | PhaseFailed) and here and event.reading.annotations:
-            self._session.preview(
-                job.frame, event.reading.annotations, instead=job.show == "replace"
-            )
+        if isinstance(event, PhaseFinished | PhaseFailed) and here:
+            coming = [a for a in event.reading.annotations if a.uid not in job.kept]
+            if coming:
+                instead = job.show == "replace" and not job.kept
+                self._session.preview(job.frame, coming, instead=instead)
+        if isinstance(event, GateOpen):
+            self.waiting = event.phase
+            if here:
+                self._session.end_preview()
         if isinstance(event, Saved):
             self._session.end_preview()
         if isinstance(event, Broken):
@@ -296,7 +311,7 @@ class Runner:
         self.event.emit(event)
 
     def _on_finished(self) -> None:
-        self.job = self._worker = None
+        self.job = self._worker = self.waiting = None
         if self._session.has_preview:
             self._session.end_preview()
         self.ended.emit()

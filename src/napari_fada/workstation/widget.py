@@ -17,6 +17,7 @@ from napari_fada.workstation.comfort import Comfort
 from napari_fada.workstation.keys import Keys, KeyTable
 from napari_fada.workstation.panels.classes import ClassesPanel
 from napari_fada.workstation.panels.frames import FramesDock
+from napari_fada.workstation.panels.gate import GatePanel
 from napari_fada.workstation.panels.history import HistoryPanel
 from napari_fada.workstation.panels.message_bar import MessageBar
 from napari_fada.workstation.panels.phases import PhasesPanel
@@ -56,6 +57,12 @@ class AnnotateWidget(QWidget):
         self.message = MessageBar()
         self.source = SourcePanel(self.session)
         self.phases = PhasesPanel()
+        self.gate = GatePanel(
+            self.session,
+            self.go_on,
+            self.runner.cancel,
+            lambda needed: self.tabs.setHidden(needed),
+        )
         self.classes = ClassesPanel(self.session)
         self.report = ReportPanel(self.session)
         self.history = HistoryPanel(self.session)
@@ -93,7 +100,7 @@ class AnnotateWidget(QWidget):
         inner = QVBoxLayout(content)
         inner.setContentsMargins(8, 6, 8, 4)
         inner.setSpacing(6)
-        for widget in (self.source, self.phases, self.message, self.rater, self.tools):
+        for widget in (self.source, self.phases, self.gate, self.message, self.rater, self.tools):
             inner.addWidget(widget)
         inner.addWidget(self.tabs, 1)
         inner.addWidget(self.counts)
@@ -113,9 +120,11 @@ class AnnotateWidget(QWidget):
         session.message.connect(self.message.say)
         session.scan_changed.connect(self._on_scan)
         session.frame_changed.connect(self._show_frame)
-        session.records_changed.connect(self._show_counts)
+        session.records_changed.connect(self._on_records)
         self.phases.run_asked.connect(self.run)
         self.phases.cancel_asked.connect(runner.cancel)
+        self.phases.stale_asked.connect(lambda phases: self.start(phases, "replace"))
+        self.phases.classes_button.clicked.connect(lambda: self.gate.choose_classes())
         self.project.keys_changed.connect(self._bind_keys)
         runner.started.connect(lambda job: self.phases.begin(job.phases))
         runner.event.connect(self._on_event)
@@ -133,8 +142,13 @@ class AnnotateWidget(QWidget):
     # Runs
 
     def run(self, phases: tuple[Phase, ...] = PHASES) -> None:
-        """Run phases on the frame that is shown; asks first where records stand already."""
+        """Run phases on the frame that is shown; asks first where records stand already.
+
+        A run that waits at a gate goes on.
+        """
         self.report.flush()
+        if self.go_on(1):
+            return
         if not self.runner.needs_answer() or self.runner.running:
             self.start(phases, "replace")
             return
@@ -158,10 +172,12 @@ class AnnotateWidget(QWidget):
 
     def start(self, phases: tuple[Phase, ...], show: Instead) -> bool:
         """Start a run without asking."""
-        return self.runner.start(self.source.model, phases, show)
+        return self.runner.start(
+            self.source.model, phases, show, gated=self.phases.gated.isChecked()
+        )
 
     def _on_event(self, event: Any) -> None:
-        from napari_fada.pipeline.events import PhaseFailed, PhaseFinished, PhaseStarted
+        from napari_fada.pipeline.events import GateOpen, PhaseFailed, PhaseFinished, PhaseStarted
 
         if isinstance(event, Loading):
             self.phases.note(f"Loading {event.model}…")
@@ -172,8 +188,20 @@ class AnnotateWidget(QWidget):
             self.phases.add_text(event.pieces)
         elif isinstance(event, PhaseFinished | PhaseFailed):
             self.phases.end_phase(event.phase, event.result)
+        elif isinstance(event, GateOpen):
+            job = self.runner.job
+            first = job is not None and event.phase == job.phases[0]
+            self.gate.open(event.phase, first, self.keys.table["run"])
+            if event.phase in ("interpret", "classify"):
+                self.tabs.setCurrentWidget(self.report)
         elif isinstance(event, Saved):
             self._tell_result(event)
+
+    def go_on(self, step: int) -> bool:
+        """Let a run that waits at a gate go on (1), or back (-1); False if none waits."""
+        self.report.flush()
+        self.gate.put_away()
+        return self.runner.go_on(step)
 
     def _tell_result(self, saved: Saved) -> None:
         failed = [p for p, r in saved.reading.phases.items() if r.state == "failed"]
@@ -189,6 +217,7 @@ class AnnotateWidget(QWidget):
 
     def _on_ended(self) -> None:
         self.phases.end()
+        self.gate.put_away()
         self._show_frame()
 
     # Display
@@ -204,11 +233,17 @@ class AnnotateWidget(QWidget):
         self.phases.run_button.setEnabled(layers is not None and not self.runner.running)
         self._show_frame()
 
+    def _on_records(self) -> None:
+        self._show_counts()
+        if not self.runner.running:
+            self.phases.show_stale(self.session.reviewing.stale())
+
     def _show_frame(self, _frame: int = 0) -> None:
         if not self.runner.running:
             reading = self._last_reading()
             self.phases.show_reading(reading)
             self._show_asked(reading)
+            self.phases.show_stale(self.session.reviewing.stale())
         self._show_counts()
 
     def _show_asked(self, reading: Reading | None) -> None:
@@ -255,6 +290,7 @@ class AnnotateWidget(QWidget):
         return {
             "run": self.run,
             "cancel": self.runner.cancel,
+            "gate_back": lambda: self.go_on(-1),
             "box": lambda: draw("boxes", "add_rectangle"),
             "polygon": lambda: draw("polygons", "add_polygon"),
             "keypoint": lambda: draw("keypoints", "add"),

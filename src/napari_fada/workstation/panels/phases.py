@@ -10,6 +10,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QTextCursor
 from qtpy.QtWidgets import (
     QButtonGroup,
+    QCheckBox,
     QGridLayout,
     QHBoxLayout,
     QLabel,
@@ -39,6 +40,7 @@ STATES = {
     "failed": ("✕ failed", "no usable answer"),
     "skipped": ("– skipped", "was not asked"),
 }
+STALE = "  stale"
 _GRAVEST = ("failed", "running", "waiting", "empty", "done", "skipped", "")
 
 
@@ -47,6 +49,7 @@ class PhasesPanel(QWidget):
 
     run_asked: ClassVar[Signal] = Signal(object)
     cancel_asked: ClassVar[Signal] = Signal()
+    stale_asked: ClassVar[Signal] = Signal(object)
     fold_changed: ClassVar[Signal] = Signal(bool)
 
     def __init__(self) -> None:
@@ -98,6 +101,19 @@ class PhasesPanel(QWidget):
             self._labels[phase], self._times[phase] = QLabel(), QLabel()
             for column, widget in enumerate((name, self._labels[phase], self._times[phase], run)):
                 grid.addWidget(widget, row, column)
+        self.gated = QCheckBox("Stop after each phase")
+        self.gated.setToolTip("You look at what a phase said, and may change it, before the next")
+        self.classes_button = QToolButton()
+        self.classes_button.setText("Classes…")
+        self.classes_button.setToolTip("Which classes are detected and segmented on this frame")
+        self.stale_button = QPushButton("Run what is stale")
+        self.stale_button.hide()
+        self.stale_button.clicked.connect(lambda: self.stale_asked.emit(tuple(self._stale)))
+        self._stale: dict[Phase, str] = {}
+        options = QHBoxLayout()
+        options.addWidget(self.gated, 1)
+        options.addWidget(self.stale_button)
+        options.addWidget(self.classes_button)
         self.answer = QPlainTextEdit()
         self.answer.setReadOnly(True)
         self.answer.setMaximumBlockCount(2000)
@@ -112,6 +128,7 @@ class PhasesPanel(QWidget):
         layout.addLayout(bar)
         layout.addWidget(self.summary)
         layout.addWidget(self._rows)
+        layout.addLayout(options)
         layout.addWidget(self.answer)
         layout.addWidget(self.status)
         self._clock = QTimer(self)
@@ -178,6 +195,19 @@ class PhasesPanel(QWidget):
             self._texts[phase] = _words(result) if result else ""
             self._put(phase, result.state if result else "", result)
         self.look_at(self._looking)
+
+    def show_stale(self, stale: dict[Phase, str]) -> None:
+        """Mark the phases that are out of date, each with why; one click runs them again."""
+        before, self._stale = self._stale, dict(stale)
+        self.stale_button.setVisible(bool(stale))
+        names = ", ".join(TITLES[p][0][2:].lower() for p in stale)
+        self.stale_button.setToolTip(f"Run again: {names}")
+        for phase in {*before, *stale}:
+            label = self._labels[phase]
+            text = label.text().removesuffix(STALE)
+            label.setText(text + STALE if phase in stale else text)
+            tip = label.toolTip().split("\nstale: ")[0]
+            label.setToolTip(f"{tip}\nstale: {stale[phase]}" if phase in stale else tip)
 
     def note(self, text: str) -> None:
         """Show a line under the phases while something goes on."""
