@@ -16,7 +16,10 @@ def report(desk):
 
 
 def wait_at(desk, phase):
-    desk.qtbot.waitUntil(lambda: desk.widget.runner.waiting == phase, timeout=30000)
+    def waits():
+        return desk.widget.runner.waiting == phase and desk.session.layers.settled
+
+    desk.qtbot.waitUntil(waits, timeout=30000)
 
 
 def stale(desk):
