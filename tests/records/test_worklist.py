@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from napari_fada.errors import ScanError
+from napari_fada.records import review
 from napari_fada.records.project import WHOLE, Project
 from napari_fada.records.worklist import ORDERS, STATES, Filter, Worklist
 from record_samples import box, make_reading, make_scan, polygon
@@ -247,3 +248,13 @@ def test_check_finds_a_summary_that_differs(tmp_path):
         assert project.check() == []
         project._store.connection.execute("UPDATE summaries SET state = 'accepted'")
         assert ["summary" in problem for problem in project.check()] == [True]
+
+
+def test_the_state_is_the_one_that_review_tells(tmp_path, project, worklist):
+    """A report that was imported is something to look at; a frame from which all went is not."""
+    sha = opened(project, tmp_path / "a.png")
+    assert review.scan_review(project, sha).state == worklist.of_scan(sha).state == "new"
+    project.set_report(sha, 1, fields={"image_quality": "good"}, by_person=False)
+    assert review.scan_review(project, sha).state == worklist.of_scan(sha).state == "proposed"
+    project.undo(sha, 1)
+    assert review.scan_review(project, sha).state == worklist.of_scan(sha).state == "new"

@@ -19,11 +19,8 @@ from napari_fada.records.annotation import Annotation, Status
 from napari_fada.records.edits import FINISHED, LOCK, REASON, locked_uids
 from napari_fada.records.project import Project
 from napari_fada.records.rows import WHOLE, Act, Edit
+from napari_fada.records.summary import States, state_of
 
-ReviewState = Literal[
-    "new", "proposed", "in_review", "accepted", "corrected", "rejected", "skipped"
-]
-STATES: tuple[ReviewState, ...] = get_args(ReviewState)
 ScoreOf = Literal["annotation", "interpretation"]
 SCORES: Mapping[int, str] = {1: "good as it is", 2: "usable after changes", 3: "not usable"}
 
@@ -32,7 +29,7 @@ SCORES: Mapping[int, str] = {1: "good as it is", 2: "usable after changes", 3: "
 class ScanReview:
     """How far the review of a scan is, and what was said about the scan as a whole."""
 
-    state: ReviewState = "new"
+    state: States = "new"
     comment: str = ""
     reason: str = ""
     scores: Mapping[str, int] = field(default_factory=dict)
@@ -64,11 +61,10 @@ def scan_review(project: Project, sha256: str) -> ScanReview:
         for name, value in cells.items()
         if name.startswith("score/")
     }
-    state = cells.get("review", "")
-    if state not in STATES:
-        state = "proposed" if project.frames(sha256) else "new"
+    with project._store.read() as c:
+        state = state_of(c, sha256)
     return ScanReview(
-        state,  # type: ignore[arg-type]
+        state,
         cells.get("comment", ""),
         cells.get("reason", ""),
         scores,
@@ -141,7 +137,7 @@ def accept_rest(project: Project, sha256: str, frame: int) -> Edit:
     return project.act(sha256, _finished(project, sha256, frame))[0]
 
 
-def finish(project: Project, sha256: str, frame: int) -> ReviewState:
+def finish(project: Project, sha256: str, frame: int) -> States:
     """Accept all open proposals of all frames and finish the review of a scan.
 
     Parameters
@@ -162,7 +158,7 @@ def finish(project: Project, sha256: str, frame: int) -> ReviewState:
     frames = [frame, *(f for f in project.frames(sha256) if f != frame)]
     acts = [_finished(project, sha256, f) for f in frames]
     corrected = any(act.states["review"] == "corrected" for act in acts)
-    state: ReviewState = "corrected" if corrected else "accepted"
+    state: States = "corrected" if corrected else "accepted"
     acts = [
         replace(a, scan_states={"review": state}, label=f"Scan finished: {state}") for a in acts
     ]

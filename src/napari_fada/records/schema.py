@@ -126,7 +126,7 @@ INSERT INTO listed (name, sha256, added)
 CREATE TABLE frames (
     sha256 TEXT NOT NULL REFERENCES scans (sha256),
     frame INTEGER NOT NULL,
-    shown INTEGER NOT NULL,                 -- whether a reading or a record stands
+    shown INTEGER NOT NULL,                 -- 1: a row is there if anything stands
     open INTEGER NOT NULL,                  -- proposals that no one has judged
     classes TEXT NOT NULL,                  -- of what stands; each line a name
     score REAL,                             -- the lowest of the open proposals

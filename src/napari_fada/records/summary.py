@@ -85,6 +85,12 @@ def differing(connection: sqlite3.Connection) -> list[str]:
     return sorted(wrong)
 
 
+def state_of(connection: sqlite3.Connection, sha256: str) -> States:
+    """Return the state of review of a scan."""
+    row = connection.execute("SELECT state FROM summaries WHERE sha256 = ?", (sha256,)).fetchone()
+    return row[0] if row else "new"
+
+
 def packed(names: Iterable[str]) -> str:
     """Write names for a column that is searched: each between line breaks."""
     lines = "\n".join(names)
@@ -112,9 +118,10 @@ def _frame_row(connection: sqlite3.Connection, sha256: str, frame: int) -> Row |
     ).fetchall()
     words = dict(
         connection.execute(
-            "SELECT name, value FROM cells WHERE sha256 = ? AND frame = ? "
-            "AND name IN ('reading', 'view')",
-            key,
+            "SELECT name, value FROM cells WHERE sha256 = ? AND frame = ? AND name < 'record/' "
+            "UNION ALL "
+            "SELECT name, value FROM cells WHERE sha256 = ? AND frame = ? AND name > 'record0'",
+            (*key, *key),
         ).fetchall()
     )
     view = words.get("view")
@@ -122,12 +129,11 @@ def _frame_row(connection: sqlite3.Connection, sha256: str, frame: int) -> Row |
         view = connection.execute(
             "SELECT json_extract(body, '$.view') FROM readings WHERE id = ?", (words["reading"],)
         ).fetchone()[0]
-    shown = bool(records) or "reading" in words
-    if not shown and not view:
+    if not records and not words:
         return None
     open_ = [score for _, status, score in records if status == "proposed"]
     return (
-        *(sha256, frame, int(shown), len(open_)),
+        *(sha256, frame, 1, len(open_)),
         packed(sorted({name for name, status, _ in records if status != "rejected"})),
         min((s for s in open_ if s is not None), default=None),
         min((s for _, _, s in records if s is not None), default=None),
@@ -139,8 +145,7 @@ def _scan_row(
     connection: sqlite3.Connection, sha256: str, raters: tuple[str, ...], changed: int
 ) -> Row:
     frames = connection.execute(
-        "SELECT shown, open, classes, score, worst, view FROM frames WHERE sha256 = ? "
-        "ORDER BY frame",
+        "SELECT open, classes, score, worst, view FROM frames WHERE sha256 = ? ORDER BY frame",
         (sha256,),
     ).fetchall()
     words = dict(
@@ -152,14 +157,14 @@ def _scan_row(
     )
     state = words.get("review")
     if state not in STATES:
-        state = "proposed" if any(row[0] for row in frames) else "new"
-    views = list(dict.fromkeys(row[5] for row in frames if row[5]))
+        state = "proposed" if frames else "new"
+    views = list(dict.fromkeys(row[4] for row in frames if row[4]))
     return (
         *(sha256, state, views[0] if views else None, packed(views)),
-        packed(sorted({name for row in frames for name in unpacked(row[2])})),
-        sum(row[1] for row in frames),
+        packed(sorted({name for row in frames for name in unpacked(row[1])})),
+        sum(row[0] for row in frames),
+        min((row[2] for row in frames if row[2] is not None), default=None),
         min((row[3] for row in frames if row[3] is not None), default=None),
-        min((row[4] for row in frames if row[4] is not None), default=None),
         raters[-1] if raters else "",
         packed(raters),
         words.get("comment", ""),
