@@ -7,6 +7,7 @@ worker thread with progress and can be cancelled. One at a time.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -27,6 +28,10 @@ NO_GAP = (
 )
 
 
+EVERY = 0.2
+"""Seconds between two reports of the worker."""
+
+
 @dataclass(slots=True)
 class Task:
     """What is under way; made on the GUI thread, read in the worker."""
@@ -38,6 +43,29 @@ class Task:
     go_to: int | None = None
     done: int = 0
     cancel: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Frames that were done since the last of these."""
+
+    steps: tuple[carry.Step, ...]
+
+
+def _gathered(events: Iterator[Any]) -> Iterator[Any]:
+    """Hand over what was done a few times a second, however fast it goes."""
+    steps: list[carry.Step] = []
+    sent = time.monotonic()
+    for event in events:
+        if isinstance(event, carry.Step):
+            steps.append(event)
+            if time.monotonic() - sent < EVERY:
+                continue
+        if steps:
+            yield Steps(tuple(steps))
+            steps, sent = [], time.monotonic()
+        if not isinstance(event, carry.Step):
+            yield event
 
 
 class Carrier:
@@ -182,12 +210,9 @@ class Carrier:
             return True
         from napari.qt.threading import create_worker
 
-        self._worker = create_worker(
-            guarded,
-            events,
-            _start_thread=False,
-            _progress={"total": task.total, "desc": f"{task.scan.name}: frames {task.what}"},
-        )
+        # napari's progress bar turns the event loop at each step; behind a worker that is faster
+        # than the window that ends in a stack overflow. The bar of frames shows the progress.
+        self._worker = create_worker(guarded, _gathered(events), _start_thread=False)
         self._worker.yielded.connect(self._on_event)
         self._worker.finished.connect(self._on_finished)
         self._worker.start()
@@ -201,10 +226,12 @@ class Carrier:
         if isinstance(event, Broken):
             session.say(event.text, "error")
         elif isinstance(event, carry.Step):
-            task.done = event.number
-            in_worker = self._worker is not None  # else the project's own signal has done it
-            if here and in_worker and event.outcome.entry is not None:
-                session.refresh(soon=True, frame=event.outcome.frame)
+            task.done = event.number  # the project's own signal has shown it
+        elif isinstance(event, Steps):
+            task.done = event.steps[-1].number
+            frames = [s.outcome.frame for s in event.steps if s.outcome.entry is not None]
+            if here and frames:
+                session.refresh(soon=True, frame=frames)
             self.progressed.emit(task)
         elif isinstance(event, carry.Finished):
             well = not event.problem and event.added

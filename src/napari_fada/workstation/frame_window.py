@@ -15,7 +15,7 @@ REACH = 8
 """Frames on either side that are in the layers."""
 
 MARGIN = 4
-"""Steps after which the window moves; a leap moves it at once."""
+"""Steps after which the window moves; after a leap the frame itself is shown first."""
 
 
 def holds(centre: int, frame: int) -> bool:
@@ -28,6 +28,8 @@ def is_left(centre: int, frame: int) -> bool:
     return abs(frame - centre) > MARGIN
 
 
-def near(records: Mapping[int, list[Annotation]], centre: int) -> dict[int, list[Annotation]]:
+def near(
+    records: Mapping[int, list[Annotation]], centre: int, reach: int = REACH
+) -> dict[int, list[Annotation]]:
     """Return the records of the frames in the window."""
-    return {f: list(rs) for f, rs in records.items() if holds(centre, f)}
+    return {f: list(rs) for f, rs in records.items() if abs(f - centre) <= reach}

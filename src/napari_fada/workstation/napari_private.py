@@ -158,6 +158,15 @@ def _canvas(viewer: Any) -> Any:
     return getattr(getattr(window, "_qt_viewer", None), "canvas", None)
 
 
+def right_dock_to_the_bottom(viewer: Any) -> None:
+    """Let docks on the right keep their height when a dock comes in beneath the canvas."""
+    from qtpy.QtCore import Qt
+
+    window = getattr(viewer.window, "_qt_window", None)
+    if window is not None:
+        window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
+
+
 def is_painting(layer: Any) -> bool:
     """Tell whether a stroke of the brush is under way on a Labels layer."""
     return bool(getattr(layer, "_block_history", False))

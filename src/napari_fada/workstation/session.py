@@ -6,7 +6,7 @@ No Qt in here: panels listen to its signals, and tests drive it with a ViewerMod
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from napari_fada.errors import FadaError, LockedError
@@ -37,6 +37,7 @@ class Session(ScanSession):
     """Everything about one viewer that is not a widget."""
 
     _window = 0  # the frame about which the layers hold structures
+    _reach = frame_window.REACH
 
     def __init__(self, viewer: Any, project: Project | None = None) -> None:
         self.reviewing = Reviewing(self)
@@ -62,7 +63,7 @@ class Session(ScanSession):
         renamed: Mapping[str, str] | None = None,
         *,
         soon: bool = False,
-        frame: int | None = None,
+        frame: int | Collection[int] | None = None,
     ) -> None:
         """Read the records of the scan from the project and show them.
 
@@ -72,23 +73,25 @@ class Session(ScanSession):
             Which record took the place of which.
         soon : bool
             Show one layer after another while the event loop goes on.
-        frame : int, optional
-            The one frame that changed; a long clip is not read whole then.
+        frame : int or collection of int, optional
+            What changed, if it is known; a long clip is not read whole then.
         """
         if self.scan is None:
             return
         try:
-            if frame is None:
+            frames = [frame] if isinstance(frame, int) else frame
+            if frames is None:
                 self.records = self.project.annotations_by_frame(self.scan.sha256)
             else:
-                self.records.pop(frame, None)
-                if found := self.project.annotations(self.scan.sha256, frame):
-                    self.records[frame] = found
+                for one in frames:
+                    self.records.pop(one, None)
+                    if found := self.project.annotations(self.scan.sha256, one):
+                        self.records[one] = found
             self.reviewing.follow(renamed or {})
         except FadaError as error:
             self.say_error(error)
             return
-        if frame is None or frame_window.holds(self._window, frame):
+        if frames is None or any(frame_window.holds(self._window, f) for f in frames):
             self._show_layers(renamed, soon=soon)
         self.records_changed.emit()
 
@@ -105,7 +108,7 @@ class Session(ScanSession):
 
     def _shown(self) -> dict[int, list[Annotation]]:
         """Return what the layers are to show: records near this frame, and what is coming."""
-        shown = frame_window.near(self.records, self._window)
+        shown = frame_window.near(self.records, self._window, self._reach)
         if self._preview is not None:
             frame, coming, instead = self._preview
             if not frame_window.holds(self._window, frame):
@@ -150,7 +153,11 @@ class Session(ScanSession):
         if self.frame != before and self.past is not None:
             self.end_look_back()
         elif self.frame != before and frame_window.is_left(self._window, self.frame):
-            self._show_layers(soon=frame_window.holds(self._window, self.frame))
+            if not frame_window.holds(self._window, self.frame):
+                self._reach = 0  # a leap: this frame now, its neighbours in a moment
+                self._show_layers()
+                self._reach = frame_window.REACH
+            self._show_layers(soon=True)
 
     def preview(self, frame: int, coming: Iterable[Annotation], *, instead: bool) -> None:
         """Show what a run has found so far; it is in the project when the run ends.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -299,8 +299,8 @@ class ScanSession:
         if self.layers is not None:
             self.layers.finish_drawing()
         self.frame = frame
-        if self.layers is not None:
-            self.layers.set_active_class(self._active_class)
+        if self.layers is not None:  # which label the brush paints differs from frame to frame
+            self.layers.bindings["masks"].set_active_class(self._active_class)
             self.layers.show_frame()
         self.frame_changed.emit(frame)
 
@@ -330,7 +330,7 @@ class ScanSession:
         renamed: Mapping[str, str] | None = None,
         *,
         soon: bool = False,
-        frame: int | None = None,
+        frame: int | Collection[int] | None = None,
     ) -> None:
         """Read the records of the scan from the project and show them."""
         raise NotImplementedError

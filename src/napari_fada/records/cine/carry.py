@@ -66,7 +66,8 @@ class Finished:
     def text(self) -> str:
         """Return what was done, for the user."""
         frames = [o.frame for o in self.outcomes if o.added]
-        said = [f"{_count(self.added, 'structure')} {self.verb} {_onto(frames)}."]
+        where = "on" if self.verb == "interpolated" else "to"
+        said = [f"{_count(self.added, 'structure')} {self.verb} {where} {_named(frames)}."]
         if not self.added:
             said = [f"Nothing was {self.verb}."]
         replaced = sum(len(o.replaced) for o in self.outcomes)
@@ -328,7 +329,7 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'s' * (number != 1)}"
 
 
-def _onto(frames: Sequence[int]) -> str:
+def _named(frames: Sequence[int]) -> str:
     if len(frames) == 1:
-        return f"to frame {frames[0] + 1}"
-    return f"to {len(frames)} frames ({min(frames) + 1}–{max(frames) + 1})" if frames else ""
+        return f"frame {frames[0] + 1}"
+    return f"{len(frames)} frames ({min(frames) + 1}–{max(frames) + 1})" if frames else ""

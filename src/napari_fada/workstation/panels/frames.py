@@ -6,11 +6,21 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QStackedWidget, QToolButton, QWidget
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QSpinBox,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_fada.errors import FadaError
 from napari_fada.records.rows import FrameState
 from napari_fada.workstation import frame_marks
+from napari_fada.workstation import napari_private as private
 from napari_fada.workstation.carrier import Carrier, Task, mark_reviewed
 from napari_fada.workstation.keys import KeyTable
 from napari_fada.workstation.panels.frame_strip import FrameStrip
@@ -74,6 +84,7 @@ class FramesBar(QWidget):
         self.reach = Reach()
         self.buttons: dict[str, QToolButton] = {}
         self.progress = QLabel()
+        self.here = QLabel()
         self.stop = self._button("Cancel", "Stop before the next frame; what is done stays")
         self.stop.clicked.connect(carrier.cancel)
         self._lay_out()
@@ -98,10 +109,6 @@ class FramesBar(QWidget):
         self._on_scan()
 
     def _lay_out(self) -> None:
-        row = QHBoxLayout(self)
-        row.setContentsMargins(6, 2, 6, 2)
-        row.setSpacing(4)
-        row.addWidget(self.strip, 1)
         buttons = QWidget()
         inner = QHBoxLayout(buttons)
         inner.setContentsMargins(0, 0, 0, 0)
@@ -127,7 +134,15 @@ class FramesBar(QWidget):
         self._right = QStackedWidget()
         self._right.addWidget(buttons)
         self._right.addWidget(working)
-        row.addWidget(self._right)
+        self.here.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        beneath = QHBoxLayout()
+        beneath.addWidget(self.here, 1)
+        beneath.addWidget(self._right)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(6, 2, 6, 2)
+        rows.setSpacing(2)
+        rows.addWidget(self.strip)
+        rows.addLayout(beneath)
         self.setStyleSheet(STYLE)
 
     def _button(self, text: str, tip: str = "") -> QToolButton:
@@ -203,6 +218,7 @@ class FramesBar(QWidget):
         self.strip.show_frame(self._session.frame)
         marks = self.strip.marks
         here = min(self._session.frame, len(marks.review) - 1)
+        self.here.setText(self._describe(here))
         self.buttons["frame_reviewed"].setChecked(bool(marks.review[here] == frame_marks.REVIEWED))
 
     def _on_task(self, task: Task) -> None:
@@ -259,6 +275,7 @@ class FramesDock:
         self._dock = window.add_dock_widget(
             self.bar, name=NAME, area="bottom", add_vertical_stretch=False
         )
+        private.right_dock_to_the_bottom(self._session.viewer)
 
     def show_keys(self, table: KeyTable) -> None:
         """Say which keys there are."""
