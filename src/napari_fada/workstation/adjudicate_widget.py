@@ -119,9 +119,11 @@ class AdjudicateWidget(QWidget):
         self.choice = QComboBox()
         self.choice.setToolTip("Another value; press Redraw again to take it")
         self.buttons: dict[str, QPushButton] = {}
-        row = QHBoxLayout()
-        row.setSpacing(3)
-        for name, text, tip in BUTTONS:
+        rows = QVBoxLayout()
+        for i, (name, text, tip) in enumerate(BUTTONS):
+            if i in (0, 2):  # the two sides above, the rest below
+                row = QHBoxLayout()
+                rows.addLayout(row)
             button = QPushButton(f"{text} {self.keys.table[name]}")
             button.setToolTip(f"{tip} ({self.keys.table[name]})")
             button.clicked.connect(lambda _=False, name=name: self._actions()[name]())
@@ -136,7 +138,7 @@ class AdjudicateWidget(QWidget):
         inner.addLayout(sides)
         inner.addWidget(self.text)
         inner.addWidget(self.choice)
-        inner.addLayout(row)
+        inner.addLayout(rows)
         self.tabs = QTabWidget()
         self.tabs.addTab(conflicts, "Conflicts")
         self.tabs.addTab(self.figures, "Figures")
@@ -303,7 +305,7 @@ class AdjudicateWidget(QWidget):
         docks = [d for d in (_dock_of(other), _dock_of(self)) if d is not None]
         if window is not None and len(docks) == 2:
             window.tabifyDockWidget(*docks)
-            docks[1].raise_()
+            QTimer.singleShot(0, docks[1].raise_)
 
     def close_session(self) -> None:
         """Stop what goes on."""

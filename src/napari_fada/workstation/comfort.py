@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer
+from qtpy.QtWidgets import QSizePolicy, QTabWidget
 
 from napari_fada.workstation import napari_private as private
 from napari_fada.workstation.focus import FocusKeeper, tab_in_order
@@ -46,6 +47,8 @@ class Comfort(QObject):
         widget.phases.fold(bool(recall("folded", False)))
         widget.phases.fold_changed.connect(lambda folded: remember(folded=folded))
         tab_in_order((widget.source, widget.phases, widget.message, widget.tools, widget.tabs))
+        widget.tabs.currentChanged.connect(lambda _: _fit_to_page(widget.tabs))
+        _fit_to_page(widget.tabs)
         # napari docks the widget after it was made.
         QTimer.singleShot(0, self._docked)
 
@@ -89,6 +92,22 @@ class Comfort(QObject):
     def _docked(self) -> None:
         if self._widget.isVisible():
             self.layout.restore()
+
+
+def _fit_to_page(tabs: QTabWidget) -> None:
+    """Let only the page that is shown say how high the tabs must be.
+
+    Otherwise the highest of them would bring a scroll bar to all.
+    """
+    for i in range(tabs.count()):
+        page = tabs.widget(i)
+        if page is not None:
+            policy = page.sizePolicy()
+            here = page is tabs.currentWidget()
+            kind = QSizePolicy.Policy.Preferred if here else QSizePolicy.Policy.Ignored
+            policy.setVerticalPolicy(kind)
+            page.setSizePolicy(policy)
+    tabs.updateGeometry()
 
 
 SHEET = "#fada-cheat-sheet { border: 2px solid rgba(128, 128, 128, 160); border-radius: 6px; }"

@@ -150,6 +150,7 @@ class ConflictLayers:
             layer = Shapes(
                 ndim=self._ndim,
                 name=style.name,
+                opacity=1.0,
                 features={"text": np.empty(0, object)},
                 text={
                     "string": "{text}",
