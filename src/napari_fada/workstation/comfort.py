@@ -19,6 +19,7 @@ from napari_fada.workstation.window_layout import WindowLayout
 if TYPE_CHECKING:
     from napari_fada.workstation.widget import AnnotateWidget
 
+TIP = "fada-tip"
 REOPENED = ("FADA worklist",)
 
 
@@ -71,6 +72,20 @@ class Comfort(QObject):
             self._dresses.append(Dress(self._sheet, self._widget.session.viewer, SHEET))
             self._scale()
         return self._sheet
+
+    def show_keys_in_tips(self) -> None:
+        """Name in the tooltips the key that does the same, as it is now."""
+        widget, table = self._widget, self._widget.keys.table
+        for action, part in (
+            ("run", widget.phases.run_button),
+            ("cancel", widget.phases.cancel_button),
+            ("fold", widget.phases.fold_button),
+            ("reclass", widget.classes.reclass),
+            ("class", widget.classes.search),
+        ):
+            plain = part.property(TIP) or part.toolTip()
+            part.setProperty(TIP, plain)
+            part.setToolTip(f"{plain} ({table[action]})" if table[action] else plain)
 
     def show_keys(self) -> None:
         """Open the cheat sheet, or close it."""

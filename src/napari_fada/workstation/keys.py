@@ -68,8 +68,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("originals", "Show the model's proposals beneath corrections", "Alt-P"),
     Action("skip", "Skip the scan", "Alt-S"),
     Action("reject_scan", "Reject the scan", "Alt-J"),
-    Action("undo", "Undo", "Control-Z"),
-    Action("redo", "Redo", "Control-Shift-Z"),
+    Action("undo", "Undo the last step", "Control-Z"),
+    Action("redo", "Redo what was undone", "Control-Shift-Z"),
     Action("history", "History: who did what when", "Alt-H"),
     Action("cheat_sheet", "Show all keys", "?"),
     Action("help", "Show all keys, from a text field too", "F1"),
@@ -92,6 +92,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         *("finish", "accept_rest", "accept", "reject", "lock", "comment", "originals", "skip"),
         "reject_scan",
     ),
+    "Worklist": ("next", "previous", "search_scan"),
     "Draw": ("box", "polygon", "keypoint", "paint", "paint_new", "edit", "vertices"),
     "Shape": (
         *("split", "merge", "part", "cut", "erase_corners", "simplify", "smooth", "ellipse"),

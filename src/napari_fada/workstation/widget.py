@@ -324,8 +324,7 @@ class AnnotateWidget(QWidget):
         self.tools.show_keys(self.keys.table)
         self.frames.show_keys(self.keys.table)
         self.review.show_keys(self.keys.table)
-        run = self.keys.table["run"]
-        self.phases.run_button.setToolTip(f"Read the frame that is shown ({run})")
+        self.comfort.show_keys_in_tips()
 
     def close_session(self) -> None:
         """Stop what runs, end the engine's process and close the project."""

@@ -43,6 +43,7 @@ class ClassesPanel(QWidget):
         self.search = QLineEdit()
         self.search.setClearButtonEnabled(True)
         self.search.setPlaceholderText("Search for a class; Enter chooses it")
+        self.search.setToolTip("Show the classes whose name has these letters")
         self.search.textChanged.connect(self.list_classes)
         self.search.returnPressed.connect(self._choose_first)
         self.search.installEventFilter(self)

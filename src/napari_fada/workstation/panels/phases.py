@@ -55,6 +55,7 @@ class PhasesPanel(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.run_button = QPushButton("Run all phases")
+        self.run_button.setToolTip("Read the frame that is shown")
         self.run_button.clicked.connect(lambda: self.run_asked.emit(PHASES))
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setToolTip("Stop the run; what was found so far is kept")
@@ -65,6 +66,7 @@ class PhasesPanel(QWidget):
         bar.addWidget(self.run_button, 2)
         bar.addWidget(self.cancel_button, 1)
         self.fold_button = QToolButton()
+        self.fold_button.setToolTip("Show the phases as one line, or all of them")
         self.fold_button.clicked.connect(lambda: self.fold(not self.folded))
         bar.addWidget(self.fold_button)
         self.folded = False
@@ -116,6 +118,7 @@ class PhasesPanel(QWidget):
         options.addWidget(self.classes_button)
         self.answer = QPlainTextEdit()
         self.answer.setReadOnly(True)
+        self.answer.setToolTip("The model's own words in the phase that is chosen above")
         self.answer.setMaximumBlockCount(2000)
         self.answer.setFixedHeight(4 * self.answer.fontMetrics().lineSpacing() + 6)
         self.answer.setPlaceholderText("The model's own words appear here while it answers.")

@@ -56,6 +56,7 @@ class ProjectPanel(QWidget):
         new_button.clicked.connect(self._new)
         self.rater = QLineEdit(session.rater)
         self.rater.setPlaceholderText("your name, kept with every edit")
+        self.rater.setToolTip("Your name or initials: kept with every edit from now on")
         self.rater.editingFinished.connect(self._name_rater)
         export = QPushButton("Export FADA training form…")
         export.setToolTip("Write corrected records as messages with image and text (JSON lines)")
@@ -72,7 +73,9 @@ class ProjectPanel(QWidget):
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
         self.table.itemChanged.connect(self._key_edited)
+        self.table.setToolTip("What each key does; double-click a key to change it")
         reset = QPushButton("Default keys")
+        reset.setToolTip("Give every action the key that it had at first")
         reset.clicked.connect(self._reset_keys)
 
         row = QHBoxLayout()

@@ -40,6 +40,7 @@ class ReasonPicker(QFrame):
             grid.addWidget(button, i // 2, i % 2)
         self.words = QLineEdit()
         self.words.setPlaceholderText("1–6, or why in your own words; Enter")
+        self.words.setToolTip("A number chooses a reason above; anything else is the reason itself")
         self.words.installEventFilter(self)
         self.words.returnPressed.connect(lambda: self._finish(self.words.text()))
         layout = QVBoxLayout(self)

@@ -79,10 +79,12 @@ class ReviewPanel(QWidget):
         self.list = StructureList(
             self._reviewing.choose, self._reviewing.reclass, self._reviewing.show_rejected
         )
+        self.list.setToolTip("Structures of this frame; chosen here, they are chosen on the canvas")
         self.picker = ReasonPicker(self._leave)
         self.chosen = QLabel()
         self.comment = QLineEdit()
         self.comment.setPlaceholderText("Comment on this scan")
+        self.comment.setToolTip("Kept with the scan and its history; it is no part of the report")
         self.comment.editingFinished.connect(self.flush)
         self.buttons: dict[str, QPushButton] = {}
         self.scores: dict[str, QButtonGroup] = {}
