@@ -53,7 +53,7 @@ def test_what_is_typed_in_the_report_is_kept(desk, qtbot):
     report = desk.session.report()
     assert report.fields["gestational_age"] == "22 weeks, by the sonographer"
     assert report.model_fields["gestational_age"] == "gestational_age as written"
-    desk.widget.report._take_back("gestational_age")
+    desk.widget.report.take_back("gestational_age")
     assert field.toPlainText() == "gestational_age as written"
 
 

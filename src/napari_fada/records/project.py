@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Literal
 
-from napari_fada.records import deriving, edits, history, standing, tables, wording
+from napari_fada.records import deriving, edits, history, standing, steps, tables, wording
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.base import default_path
 from napari_fada.records.deriving import Derived
@@ -243,6 +243,14 @@ class Project(ProjectSettings):
             entry = history.do(c, sha256, frame, wanted, label=label, rater=self.rater)
         self._tell(entry)
         return entry
+
+    def join_report_edits(self, sha256: str, frame: int, field: str, count: int) -> bool:
+        """Make one step of undo of the last edits of a frame: the pieces of one typing.
+
+        Nothing is joined where anything else lies between them.
+        """
+        with self._store.write() as c:
+            return steps.join_typing(c, sha256, frame, f"field/{field}", count)
 
     def report_texts(
         self, after: tuple[str, int, str], limit: int, *, of: tuple[str, int] | None = None

@@ -49,6 +49,24 @@ def put_act(connection: sqlite3.Connection, first: int, label: str) -> None:
         connection.execute("INSERT OR IGNORE INTO acts VALUES (?, ?, ?)", (first, last, label))
 
 
+def join_typing(
+    connection: sqlite3.Connection, sha256: str, frame: int, name: str, count: int
+) -> bool:
+    """Make one act of the last edits of all, if each only wrote a cell of a frame."""
+    rows = connection.execute(
+        "SELECT id, sha256, frame, kind, label FROM edits ORDER BY id DESC LIMIT ?", (count,)
+    ).fetchall()
+    for edit, of_scan, of_frame, kind, _ in rows:
+        names = {c.name for c in history.changes_of(connection, edit)}
+        if (of_scan, of_frame, kind) != (sha256, frame, "do") or name not in names:
+            return False
+        if any(n.startswith("record/") or (n.startswith("field/") and n != name) for n in names):
+            return False
+    if len(rows) > 1:
+        put_act(connection, rows[-1][0], rows[0][4])
+    return len(rows) > 1
+
+
 def act_of(connection: sqlite3.Connection, edit: int) -> Act:
     """Return the act that an edit belongs to; most are an act of their own."""
     row = connection.execute(

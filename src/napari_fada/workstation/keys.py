@@ -70,6 +70,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("reject_scan", "Reject the scan", "Alt-J"),
     Action("undo", "Undo the last step", "Control-Z"),
     Action("redo", "Redo what was undone", "Control-Shift-Z"),
+    Action("report", "First field of the report", "F2"),
     Action("history", "History: who did what when", "Alt-H"),
     Action("cheat_sheet", "Show all keys", "?"),
     Action("help", "Show all keys, from a text field too", "F1"),
@@ -104,6 +105,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Two raters (FADA adjudicate)": (
         *("side_a", "side_b", "both_sides", "redraw", "next_conflict", "previous_conflict"),
     ),
+    "Report": ("report",),
     "Window": ("hide", "fold", "cheat_sheet", "help"),
 }
 """What the actions are for, as the sheet of keys shows them."""

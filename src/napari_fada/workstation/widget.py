@@ -311,6 +311,7 @@ class AnnotateWidget(QWidget):
             "undo": self.session.undo,
             "redo": self.session.redo,
             "history": self._show_history,
+            "report": self._write_report,
             **{
                 f"class_{i}": lambda i=i: self.classes.choose_number(i)  # type: ignore[misc]
                 for i in range(1, 11)
@@ -334,6 +335,10 @@ class AnnotateWidget(QWidget):
         self.frames.remove()
         self.runner.close()
         self.session.close()
+
+    def _write_report(self) -> None:
+        self.tabs.setCurrentWidget(self.report)
+        self.report.go_to_first()
 
     def _show_history(self) -> None:
         self.tabs.setCurrentWidget(self.history)
