@@ -146,6 +146,7 @@ class PhasesPanel(QWidget):
 
     def begin(self, phases: tuple[Phase, ...]) -> None:
         """Show that a run of these phases has begun."""
+        self.show_stale({})
         self.run_button.setEnabled(False)
         self.cancel_button.setEnabled(True)
         for phase in PHASES:
