@@ -61,7 +61,7 @@ class AnnotateWidget(QWidget):
             self.session,
             self.go_on,
             self.runner.cancel,
-            lambda needed: self.tabs.setHidden(needed),
+            self._make_room,
         )
         self.classes = ClassesPanel(self.session)
         self.report = ReportPanel(self.session)
@@ -202,6 +202,11 @@ class AnnotateWidget(QWidget):
         self.report.flush()
         self.gate.put_away()
         return self.runner.go_on(step)
+
+    def _make_room(self, classes: bool) -> None:
+        """Let a gate have the room of the model's words, a choice of classes that of the tabs."""
+        self.tabs.setHidden(classes)
+        self.phases.answer.setHidden(self.phases.folded or not self.gate.isHidden())
 
     def _tell_result(self, saved: Saved) -> None:
         failed = [p for p, r in saved.reading.phases.items() if r.state == "failed"]

@@ -78,8 +78,8 @@ class GatePanel(QFrame):
         self.back.show()
         self.stop.show()
         self.go.setText(f"Continue   {key}")
-        self._show_ticks(phase == "map")
         self.show()
+        self._show_ticks(phase == "map")
 
     def choose_classes(self) -> None:
         """Show which classes are asked for, to be changed without a run."""
@@ -88,8 +88,8 @@ class GatePanel(QFrame):
         self.back.hide()
         self.stop.hide()
         self.go.setText("Done")
-        self._show_ticks(True)
         self.show()
+        self._show_ticks(True)
 
     def put_away(self) -> None:
         """Show that nothing waits."""

@@ -40,7 +40,7 @@ STATES = {
     "failed": ("✕ failed", "no usable answer"),
     "skipped": ("– skipped", "was not asked"),
 }
-STALE = "  stale"
+STALE = " · stale: "
 _GRAVEST = ("failed", "running", "waiting", "empty", "done", "skipped", "")
 
 
@@ -103,8 +103,10 @@ class PhasesPanel(QWidget):
             self._labels[phase], self._times[phase] = QLabel(), QLabel()
             for column, widget in enumerate((name, self._labels[phase], self._times[phase], run)):
                 grid.addWidget(widget, row, column)
-        self.gated = QCheckBox("Stop after each phase")
-        self.gated.setToolTip("You look at what a phase said, and may change it, before the next")
+        self.gated = QCheckBox("Stop")
+        self.gated.setToolTip(
+            "Stop after each phase: look at what it said, and change it, before the next"
+        )
         self.classes_button = QToolButton()
         self.classes_button.setText("Classes…")
         self.classes_button.setToolTip("Which classes are detected and segmented on this frame")
@@ -112,10 +114,8 @@ class PhasesPanel(QWidget):
         self.stale_button.hide()
         self.stale_button.clicked.connect(lambda: self.stale_asked.emit(tuple(self._stale)))
         self._stale: dict[Phase, str] = {}
-        options = QHBoxLayout()
-        options.addWidget(self.gated, 1)
-        options.addWidget(self.stale_button)
-        options.addWidget(self.classes_button)
+        bar.insertWidget(2, self.gated)
+        bar.insertWidget(3, self.classes_button)
         self.answer = QPlainTextEdit()
         self.answer.setReadOnly(True)
         self.answer.setToolTip("The model's own words in the phase that is chosen above")
@@ -131,7 +131,7 @@ class PhasesPanel(QWidget):
         layout.addLayout(bar)
         layout.addWidget(self.summary)
         layout.addWidget(self._rows)
-        layout.addLayout(options)
+        layout.addWidget(self.stale_button)
         layout.addWidget(self.answer)
         layout.addWidget(self.status)
         self._clock = QTimer(self)
@@ -208,10 +208,12 @@ class PhasesPanel(QWidget):
         self.stale_button.setToolTip(f"Run again: {names}")
         for phase in {*before, *stale}:
             label = self._labels[phase]
-            text = label.text().removesuffix(STALE)
-            label.setText(text + STALE if phase in stale else text)
-            tip = label.toolTip().split("\nstale: ")[0]
-            label.setToolTip(f"{tip}\nstale: {stale[phase]}" if phase in stale else tip)
+            text, tip = label.text().split(STALE)[0], label.toolTip().split("\nstale: ")[0]
+            if phase in stale:
+                text, tip = f"{text}{STALE}{stale[phase]}", f"{tip}\nstale: {stale[phase]}"
+            label.setText(label.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, 230))
+            label.setToolTip(tip)
+            tone(label, "empty" if phase in stale else self.states[phase])
 
     def note(self, text: str) -> None:
         """Show a line under the phases while something goes on."""
