@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QApplication
 from napari_fada.errors import ProjectError
 from napari_fada.records.project import Project
 from napari_fada.records.reading import INTERPRETATION_KEYS, VARIANTS
+from napari_fada.records.review import scan_review
 from napari_fada.records.spelling import english_words
 from napari_fada.workstation import napari_private as private
 from napari_fada.workstation import writing_aids
@@ -187,6 +188,20 @@ def test_required_fields_are_shown_and_shared(writing):
     assert report.missing() == ("Quality",)
     assert report.rows[QUALITY].title.text() == "! Quality"
     assert "1 required missing" in report.summary.text()
+
+
+def test_accepting_names_what_is_missing_and_a_second_time_goes_on(writing):
+    desk = writing
+    sha256, project = desk.session.scan.sha256, desk.session.project
+    project.set_required_fields([QUALITY, FIRST])
+    enter(desk)
+    desk.canvas.setFocus()
+    QTest.keyClick(desk.canvas, Qt.Key.Key_N)
+    assert "image quality" in desk.widget.message.text
+    assert "anatomical" not in desk.widget.message.text
+    assert scan_review(project, sha256).state == "in_review"
+    QTest.keyClick(desk.canvas, Qt.Key.Key_N)
+    assert scan_review(project, sha256).state == "corrected"
 
 
 # Phrases

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from psygnal import Signal
 
+from napari_fada.errors import FadaError
 from napari_fada.records import review
 from napari_fada.records.annotation import Annotation
+from napari_fada.records.completeness import missing_fields
 from napari_fada.records.edits import LOCK
 from napari_fada.records.rows import Edit
 from napari_fada.records.staleness import stale_phases
@@ -42,6 +44,7 @@ class Reviewing:
         self._session = session
         self.selected: tuple[str, ...] = ()
         self.locked: frozenset[str] = frozenset()
+        self._told: tuple[str, int, tuple[str, ...]] | None = None
         self.originals_shown = False
         self.rejected_shown = False
         self._heard: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -201,8 +204,34 @@ class Reviewing:
         return self._do(review.accept_rest)
 
     def accept_and_next(self) -> bool:
-        """Accept all that is open, finish the review and go to the next scan."""
-        return self._do(review.finish) and self._next()
+        """Accept all that is open, finish the review and go to the next scan.
+
+        Where a field that the project requires is empty, this is said and nothing is done; asked
+        a second time it is accepted as it is.
+        """
+        return self._complete() and self._do(review.finish) and self._next()
+
+    def _complete(self) -> bool:
+        session, told = self._session, self._told
+        self._told = None
+        if session.scan is None:
+            return True
+        place = (session.scan.sha256, session.frame)
+        try:
+            missing = missing_fields(session.project, *place)
+        except FadaError as error:
+            session.say_error(error)
+            return False
+        if not missing or told == (*place, missing):
+            return True
+        self._told = (*place, missing)
+        names = ", ".join(key.replace("_", " ") for key in missing)
+        session.say(
+            f"This project requires what is empty here: {names}. Write it (F2), or accept once "
+            "more to go on without it. Nothing is accepted yet.",
+            "warning",
+        )
+        return False
 
     def skip(self) -> bool:
         """Leave the scan, and go to the next one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QShowEvent
+from qtpy.QtGui import QResizeEvent, QShowEvent
 from qtpy.QtWidgets import (
     QComboBox,
     QGridLayout,
@@ -185,6 +185,12 @@ class ReportPanel(QWidget):
         super().showEvent(event)
         with suppress(FadaError):
             self.aids.want()
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802
+        """Fit what was changed to the new width."""
+        super().resizeEvent(event)
+        for row in self.rows.values():
+            row.fit()
 
     def _on_theme(self, _event: object = None) -> None:
         for row in self.rows.values():

@@ -19,6 +19,7 @@ class _Row(QLabel):
         self._take = take
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setWordWrap(True)
         self.setToolTip("Click takes this phrase; so does Tab (the first one) or Down and Enter")
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
@@ -73,8 +74,10 @@ class OfferList(QFrame):
                 font = row.font()
                 font.setBold(number == chosen)
                 row.setFont(font)
-        self.setFixedWidth(field.width())
-        self.adjustSize()
+        layout = self.layout()
+        assert layout is not None
+        layout.activate()
+        self.resize(field.width(), layout.heightForWidth(field.width()))
         top = field.mapTo(panel, QPoint(0, 0))
         below = top.y() + field.height() + 1
         above = top.y() - self.height() - 1

@@ -99,6 +99,10 @@ class ReportRow:
         self.diff = QLabel()
         self.diff.setTextFormat(Qt.TextFormat.RichText)
         self.diff.setWordWrap(True)
+        # Beside a label whose height depends on its width Qt gives every field a page.
+        policy = self.diff.sizePolicy()
+        policy.setHeightForWidth(False)
+        self.diff.setSizePolicy(policy)
         self.diff.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.diff.hide()
 
@@ -149,3 +153,9 @@ class ReportRow:
         if shown:
             self.diff.setText(diff_html(self.model, self.text, palette))
         self.diff.setVisible(shown)
+        self.fit()
+
+    def fit(self) -> None:
+        """Give what was changed the height that it needs at this width."""
+        if self.diff.isVisible():
+            self.diff.setFixedHeight(self.diff.heightForWidth(max(180, self.edit.width())))
