@@ -72,10 +72,10 @@ def test_search_by_text_and_by_key(active):
 
 
 def test_changed_keys_are_told_apart(active):
-    active.widget.keys.table.change("box", "Alt-B")
+    active.widget.keys.table.change("box", "Alt-Shift-X")
     active.widget.comfort.show_keys()
     shown = texts(active.widget.comfort.sheet)
-    assert "Alt-B" in shown
+    assert "Alt-Shift-X" in shown
     assert any("changed; was J" in text for text in shown)
     assert "1 changed" in shown
 

@@ -277,7 +277,7 @@ def test_locked_structures_are_refused_by_every_tool(desk):
         desk.widget.message.clear()
         press(desk, key)
         assert "locked" in said(desk), key
-    for key, mode in (("Alt-X", "add_line"), ("Alt-D", "pan_zoom")):
+    for key, mode in (("Alt-X", "add_line"), ("Alt-D", "vertex_remove")):
         desk.widget.message.clear()
         press(desk, key)
         assert str(layer.mode) == mode

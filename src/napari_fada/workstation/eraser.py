@@ -23,6 +23,7 @@ from napari_fada.workstation.session import Session
 
 RADIUS = 9.0
 """Of the eraser in pixels of the screen."""
+MODE = "vertex_remove"
 
 
 class Eraser:
@@ -65,10 +66,14 @@ class Eraser:
         self._before = (session.viewer.layers.selection.active, str(layer.mode))
         session.viewer.layers.selection.active = layer
         layer.visible = True
+        # This mode shows the corners; what the mouse does in it is ours.
         layer.mode = "pan_zoom"
-        layer.mouse_pan = False
+        layer.mode = MODE
+        private.without_native_drag(layer)
         layer.cursor = "circle"
         layer.cursor_size = max(2 * self._radius(layer), 1)
+        if not self._chosen and len(layer.data) == 1:
+            layer.selected_data = {0}  # its corners are seen at once, not only under the mouse
         layer.mouse_drag_callbacks.append(self._drag)
         layer.events.mode.connect(self._on_mode)
         layer.bind_key("Escape", lambda _layer: self.put_down(), overwrite=True)
@@ -84,9 +89,8 @@ class Eraser:
         layer.mouse_drag_callbacks.remove(self._drag)
         layer.bind_key("Escape", None, overwrite=True)
         if back:
-            layer.mouse_pan = True
-            layer.cursor = "standard"
             active, mode = self._before
+            layer.mode = "pan_zoom"
             layer.mode = mode
             if active in self._session.viewer.layers:
                 self._session.viewer.layers.selection.active = active

@@ -50,6 +50,16 @@ def zoom(viewer: Any) -> float:
     return float(scene.camera.zoom)
 
 
+def without_native_drag(layer: Any) -> None:
+    """Keep the look of a layer's mode and take away what dragging does in it.
+
+    napari takes its own callback out again, if it is there, when the mode changes.
+    """
+    native = layer._drag_modes[layer._mode]
+    if native in layer.mouse_drag_callbacks:
+        layer.mouse_drag_callbacks.remove(native)
+
+
 def forget_label_history(layer: Any) -> None:
     """Empty the undo history of a Labels layer whose pixels have been replaced.
 
