@@ -75,6 +75,14 @@ def diff_html(model: str, text: str, palette: Palette) -> str:
     )
 
 
+class _Diff(QLabel):
+    """Text that is given its height: where one follows its width Qt makes all fields high."""
+
+    def hasHeightForWidth(self) -> bool:  # noqa: N802
+        """Tell the layout that the height is fixed."""
+        return False
+
+
 class ReportRow:
     """Title, standing, buttons and diff of a field (or of the view) in the grid of the form.
 
@@ -96,13 +104,9 @@ class ReportRow:
         self.back = self._button("↺", "Take back to what the model wrote (Alt-Backspace)")
         self.compare = self._button("±", "Show what was changed (F3)")
         self.compare.setCheckable(True)
-        self.diff = QLabel()
+        self.diff = _Diff()
         self.diff.setTextFormat(Qt.TextFormat.RichText)
         self.diff.setWordWrap(True)
-        # Beside a label whose height depends on its width Qt gives every field a page.
-        policy = self.diff.sizePolicy()
-        policy.setHeightForWidth(False)
-        self.diff.setSizePolicy(policy)
         self.diff.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.diff.hide()
 
