@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
@@ -15,7 +16,7 @@ import platformdirs
 from psygnal import Signal
 
 from napari_fada.errors import ProjectError
-from napari_fada.records import history, steps, summary, tables
+from napari_fada.records import backups, history, steps, summary, tables
 from napari_fada.records.history import Entry
 from napari_fada.records.listed import Stamp
 from napari_fada.records.reading import Reading
@@ -110,6 +111,54 @@ class ProjectFile:
     def writable(self) -> bool:
         """False if the file or its folder is read-only: edits raise, looking works."""
         return self._store.writable
+
+    @property
+    def is_present(self) -> bool:
+        """False if the file was moved or deleted, or its drive is gone: edits raise."""
+        return self._store.is_present
+
+    def flush_soon(self) -> None:
+        """Let a thread wait for the drive, instead of each edit; for windows.
+
+        An edit that has returned survives a crash or a kill of the program as before. It
+        survives a power cut when ``unsaved`` is back to 0.
+        """
+        self._store.flush_soon()
+
+    @property
+    def unsaved(self) -> int:
+        """How many edits the drive does not have yet (only after :meth:`flush_soon`)."""
+        return self._store.flusher.waiting if self._store.flusher else 0
+
+    @property
+    def saving_problem(self) -> str:
+        """Why the drive does not take them; empty if it does."""
+        return self._store.flusher.problem if self._store.flusher else ""
+
+    def copy_to(self, path: Path) -> None:
+        """Write the project as it is now into a new file; the project stays as it is.
+
+        This works as long as the open file can be read, even if it was moved or deleted.
+
+        Raises
+        ------
+        ProjectError
+            If there is a file already, or the copy cannot be written.
+        """
+        if path.exists():
+            raise ProjectError(f"{path} exists already.", todo="Choose a new name.")
+        draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+        try:
+            with self._store.read() as c:
+                backups.copy_from(c, draft)
+            draft.rename(path)
+        except OSError as error:
+            raise ProjectError(
+                f"No copy can be made at {path}: {error.strerror}.", todo="Choose another folder."
+            ) from error
+        finally:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
 
     @property
     def salt(self) -> bytes:

@@ -20,6 +20,7 @@ from pathlib import Path
 from napari_fada.errors import NotWrittenError, ProjectDamagedError, ProjectError
 from napari_fada.records import schema
 from napari_fada.records.annotation import now
+from napari_fada.records.flushing import Flusher
 
 #: Files up to this size are checked whole when they are opened (about 0.1 s).
 CHECKED_WHOLE = 32 * 2**20
@@ -57,9 +58,24 @@ class Store:
             self._inspect()
             self.connection, self.writable = self._connect()
         self._inode = path.stat().st_ino
+        self.flusher: Flusher | None = None
+
+    def flush_soon(self) -> None:
+        """Let a thread wait for the drive from now on, instead of each edit.
+
+        Where the file system has no shared memory (no WAL), edits wait as before.
+        """
+        with self.lock, _explained(self.path):
+            mode = self.connection.execute("PRAGMA journal_mode").fetchone()[0]
+            if self.writable and self.flusher is None and mode == "wal":
+                self.connection.execute("PRAGMA synchronous = NORMAL")
+                self.connection.execute("PRAGMA wal_autocheckpoint = 0")
+                self.flusher = Flusher(self.path)
 
     def close(self) -> None:
         """Close the connection; calling it twice is allowed."""
+        if self.flusher is not None:
+            self.flusher.close()
         with self.lock:
             self.connection.close()
             if self._copy is not None:
@@ -105,12 +121,23 @@ class Store:
                         if inner:
                             self.connection.execute(end)
                     raise
+            if not inner and self.flusher is not None:
+                self.flusher.committed()
+
+    @property
+    def is_present(self) -> bool:
+        """Whether the file still is where it was opened."""
+        with suppress(OSError):
+            return self.path.stat().st_ino == self._inode
+        return False
 
     def _require_present(self) -> None:
         # SQLite would go on writing to a file that was deleted or whose drive is gone.
-        with suppress(OSError):
-            if self.path.stat().st_ino == self._inode:
-                return
+        if self.is_present:
+            return
+        # What is in the log still goes into the file, wherever that is now.
+        with suppress(sqlite3.Error):
+            self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
         raise NotWrittenError(
             f"The project file is no longer at {self.path} (moved, deleted, or the drive is gone).",
             kept="Edits made before that are in the file, wherever it is now; this one was "

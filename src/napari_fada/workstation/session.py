@@ -9,8 +9,9 @@ import weakref
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from napari_fada.errors import FadaError, LockedError
+from napari_fada.errors import FadaError, LockedError, NotWrittenError
 from napari_fada.records.annotation import Annotation
+from napari_fada.records.pending import WaitingEdit, WaitingReport
 from napari_fada.records.project import KEEP, Project
 from napari_fada.records.rows import Edit as Done
 from napari_fada.records.rows import Report
@@ -91,6 +92,7 @@ class Session(ScanSession):
         except FadaError as error:
             self.say_error(error)
             return
+        self.safety.show_waiting(self.records, self.scan.sha256, frames)
         if frames is None or any(frame_window.holds(self._window, f) for f in frames):
             self._show_layers(renamed, soon=soon)
         self.records_changed.emit()
@@ -199,7 +201,10 @@ class Session(ScanSession):
         return next(((f, r) for f, r in pairs if r.uid == uid), None)
 
     def commit(self, edit: Edit) -> bool:
-        """Write an edit to the project; if it is refused, say so and change nothing."""
+        """Write an edit to the project; if it is refused, say so and change nothing.
+
+        An edit that cannot be written now stays on the canvas and waits, which is said.
+        """
         if self.scan is None or self._is_past():
             return False
         coming = {r.uid for r in self._preview[1]} if self._preview else set()
@@ -216,9 +221,18 @@ class Session(ScanSession):
                 label=edit.label,
             ),
             frame=edit.frame,
+            waiting=WaitingEdit(
+                *(*place, tuple(edit.add), dict(edit.replace), tuple(edit.remove), edit.label)
+            ),
         )
 
-    def carry_out(self, does: Callable[[], Any], *, frame: int | None = None) -> bool:
+    def carry_out(
+        self,
+        does: Callable[[], Any],
+        *,
+        frame: int | None = None,
+        waiting: WaitingEdit | None = None,
+    ) -> bool:
         """Do something to the project and show what came of it; False if it was refused.
 
         Parameters
@@ -227,21 +241,32 @@ class Session(ScanSession):
             What it returns may be the outcome of an edit: then rows stay where they are.
         frame : int, optional
             The one frame that it may change.
+        waiting : WaitingEdit, optional
+            The same as an edit that stays on the canvas and waits if it cannot be written now.
         """
         if self._is_past():
             return False
         self._committing = True
         try:
-            done = does()
+            done = None if waiting and self.safety.must_wait(waiting) else does()
         except LockedError as error:
             self.say(str(error), "warning")
             return False
+        except NotWrittenError as error:
+            if waiting is None:
+                self.say_error(error)
+                return False
+            self.safety.wait(waiting, error)
+            done = None
         except FadaError as error:
             self.say_error(error)
+            self.refresh(frame=frame)  # what another window did is seen
             return False
         finally:
             self._committing = False
         changed = {**done.replaced, **done.rejected} if isinstance(done, Done) else {}
+        if done is None and waiting is not None:
+            changed = dict(waiting.replace)
         self.refresh({old: new.uid for old, new in changed.items()}, frame=frame)
         return True
 
@@ -259,6 +284,8 @@ class Session(ScanSession):
         self.end_look_back()
         if self.layers is not None:
             self.layers.finish_drawing()
+        if name == "undo" and self.safety.take_back():
+            return
         try:
             entry = getattr(self.project, name)(self.scan.sha256, self.frame)
         except FadaError as error:
@@ -310,7 +337,8 @@ class Session(ScanSession):
         if self.past is not None and self.past.frame == self.frame:
             return self.past.report
         try:
-            return self.project.report(self.scan.sha256, self.frame)
+            report = self.project.report(self.scan.sha256, self.frame)
+            return self.safety.pending.over_report(self.scan.sha256, self.frame, report)
         except FadaError as error:
             self.say_error(error)
             return Report()
@@ -321,10 +349,14 @@ class Session(ScanSession):
         """Set report fields or the view as the expert's word."""
         if self.scan is None or self._is_past():
             return False
+        at = self.frame if frame < 0 else frame
+        said = {} if view is KEEP else {"view": view}
+        waiting = WaitingReport(self.scan.sha256, at, {"fields": dict(fields or {}), **said})
         try:
-            self.project.set_report(
-                self.scan.sha256, self.frame if frame < 0 else frame, fields=fields, view=view
-            )
+            if not self.safety.must_wait(waiting):
+                self.project.set_report(self.scan.sha256, at, **waiting.more)
+        except NotWrittenError as error:
+            self.safety.wait(waiting, error)
         except FadaError as error:
             self.say_error(error)
             return False

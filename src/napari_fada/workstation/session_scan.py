@@ -11,9 +11,9 @@ from typing import Any, ClassVar, cast
 import numpy as np
 from psygnal import Signal
 
-from napari_fada.errors import FadaError
+from napari_fada.errors import FadaError, ProjectDamagedError
 from napari_fada.records.annotation import Annotation
-from napari_fada.records.project import WHOLE, Project
+from napari_fada.records.project import WHOLE, Project, default_path
 from napari_fada.records.timeline import Past
 from napari_fada.scans import Scan
 from napari_fada.workstation import napari_private as private
@@ -21,6 +21,7 @@ from napari_fada.workstation import scan_layers
 from napari_fada.workstation.desk import Desk, Level
 from napari_fada.workstation.layers import LayerSet, role_of
 from napari_fada.workstation.reader import LayerData
+from napari_fada.workstation.safety import Safety, back_up_soon
 from napari_fada.workstation.settings import settings
 
 
@@ -43,6 +44,7 @@ class ScanSession:
     class_changed: ClassVar[Signal] = Signal(str)
     project_changed: ClassVar[Signal] = Signal()
     message: ClassVar[Signal] = Signal(str, str)
+    question: ClassVar[Signal] = Signal(str, tuple)
 
     def __init__(self, viewer: Any, project: Project | None = None) -> None:
         self._viewer = weakref.ref(viewer)
@@ -57,6 +59,7 @@ class ScanSession:
         self._active_class = "Brain"
         self._committing = False
         self._rater = settings().rater
+        self.safety = Safety(self)
         if project is not None:
             self.adopt(project)
         viewer.dims.events.current_step.connect(self._on_step)
@@ -89,10 +92,24 @@ class ScanSession:
             If the default project cannot be opened.
         """
         if self._project is None:
-            self.adopt(self._last_project() or Project.open(rater=self._rater))
+            project = self._last_project() or self._default_project()
+            self.adopt(project)
+            back_up_soon(project)
             self.project_changed.emit()
         assert self._project is not None
         return self._project
+
+    @property
+    def open_now(self) -> Project | None:
+        """The project, if one is open already."""
+        return self._project
+
+    def _default_project(self) -> Project:
+        try:
+            return Project.open(rater=self._rater)
+        except ProjectDamagedError as error:
+            self.safety.offer(default_path(), error)
+            raise
 
     def _last_project(self) -> Project | None:
         last = settings().last_project
@@ -106,25 +123,39 @@ class ScanSession:
         """Open another project (None: the default one); the old one stays if that fails."""
         try:
             project = Project.open(path, rater=self._rater)
+        except ProjectDamagedError as error:
+            self.safety.offer(path or default_path(), error)
+            return False
         except FadaError as error:
             self.say_error(error)
             return False
-        if self._project is not None:
-            self._project.close()
-        self.adopt(project)
-        settings().last_project = str(project.path.absolute()) if path else ""
+        self.change_project(project)
+        if path is None:
+            settings().last_project = ""
         if not project.writable:
             self.say(f"{project.path} is read-only: you can look, but not edit.", "warning")
+        return True
+
+    def change_project(self, project: Project) -> None:
+        """Go on in another project that is open already; the old one is closed."""
+        old, self._project = self._project, None
+        if old is not None:
+            old.changed.disconnect(self._on_project_changed)
+            old.close()
+        self.adopt(project)
+        if project.writable:
+            back_up_soon(project)
+        settings().last_project = str(project.path.absolute())
         self.project_changed.emit()
         self._remember_scan()
         self.refresh()
-        return True
 
     def adopt(self, project: Project) -> None:
         """Work in a project that is open already."""
         self._project = project
         self._rater = project.rater or self._rater
         project.rater = self._rater
+        project.flush_soon()
         project.changed.connect(self._on_project_changed)
 
     @property

@@ -7,7 +7,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QApplication, QLabel, QScrollArea, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QApplication,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_fada.errors import FadaError
 from napari_fada.records.reading import PHASES, Phase, Reading
@@ -25,6 +33,7 @@ from napari_fada.workstation.panels.project import ProjectPanel
 from napari_fada.workstation.panels.rater import RaterStrip
 from napari_fada.workstation.panels.report import ReportPanel
 from napari_fada.workstation.panels.review import ReviewPanel
+from napari_fada.workstation.panels.saved import SavedLabel
 from napari_fada.workstation.panels.source import SourcePanel
 from napari_fada.workstation.panels.tools import ToolsPanel
 from napari_fada.workstation.runner import Instead, Loading, Runner, Saved, Text
@@ -94,6 +103,7 @@ class AnnotateWidget(QWidget):
         self.tabs.addTab(self.history, "History")
         self.tabs.addTab(self.project, "Project")
         self.counts = QLabel()
+        self.saved = SavedLabel(self.session)
         notice = QLabel(NOTICE)
         tone(notice, "notice")
         content = QWidget()
@@ -103,7 +113,10 @@ class AnnotateWidget(QWidget):
         for widget in (self.source, self.phases, self.gate, self.message, self.rater, self.tools):
             inner.addWidget(widget)
         inner.addWidget(self.tabs, 1)
-        inner.addWidget(self.counts)
+        told = QHBoxLayout()
+        told.addWidget(self.counts)
+        told.addWidget(self.saved, 1)
+        inner.addLayout(told)
         inner.addWidget(notice)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
@@ -118,6 +131,8 @@ class AnnotateWidget(QWidget):
     def _connect(self) -> None:
         session, runner = self.session, self.runner
         session.message.connect(self.message.say)
+        session.question.connect(self.message.ask)
+        session.safety.ask_where = self.project.ask_where
         session.scan_changed.connect(self._on_scan)
         session.frame_changed.connect(self._show_frame)
         session.records_changed.connect(self._on_records)
@@ -276,9 +291,7 @@ class AnnotateWidget(QWidget):
         frame = f"frame {session.frame + 1} of {session.scan.n_frames}: " * (
             session.scan.n_frames > 1
         )
-        self.counts.setText(
-            f"{frame}{len(here) - expert} proposed, {expert} by an expert. Every edit is saved."
-        )
+        self.counts.setText(f"{frame}{len(here) - expert} proposed, {expert} by an expert.")
 
     def _look_for_others(self) -> None:
         """See whether another window changed the project."""
@@ -335,6 +348,7 @@ class AnnotateWidget(QWidget):
     def close_session(self) -> None:
         """Stop what runs, end the engine's process and close the project."""
         self._poll.stop()
+        self.saved.stop()
         self.report.flush()
         self.carrier.close()
         self.frames.remove()

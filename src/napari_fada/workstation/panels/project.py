@@ -136,6 +136,11 @@ class ProjectPanel(QWidget):
         if path:
             self._session.open_project(Path(path))
 
+    def ask_where(self, suggested: Path) -> Path | None:
+        """Ask for a file that is not there yet; None if the user does not want to."""
+        path, _ = QFileDialog.getSaveFileName(self, "Save a copy", str(suggested), FILTER)
+        return Path(path) if path else None
+
     def _new(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "New project", "project.fada", FILTER)
         if not path:

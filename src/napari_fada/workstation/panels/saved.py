@@ -1,0 +1,68 @@
+"""One line that says whether everything is saved, and never says so before it is."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QLabel
+
+from napari_fada.workstation.session import Session
+
+LOOK_MS = 200
+SAVED, PATIENCE = "Every edit is saved.", 2
+"""An edit counts as being saved when it was so at two looks: most take a few milliseconds."""
+
+
+class SavedLabel(QLabel):
+    """Looks at the project a few times a second.
+
+    Parameters
+    ----------
+    session : Session
+        Whose project it is.
+    """
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+        self._waited = 0
+        self.setToolTip(
+            "“Saving” means that the drive has not confirmed an edit yet: it survives a crash of "
+            "the program, but not yet a power cut."
+        )
+        self._timer = QTimer(self)
+        self._timer.setInterval(LOOK_MS)
+        self._timer.timeout.connect(self.look)
+        self._timer.start()
+        self.look()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._timer.stop()
+
+    def look(self) -> None:
+        """Show how it is now."""
+        text, colour = self._now()
+        if text != self.text():
+            self.setText(text)
+            self.setStyleSheet(f"color: {colour}; font-weight: bold;" if colour else "")
+
+    def _now(self) -> tuple[str, str]:
+        session = self._session
+        waiting = len(session.safety.pending)
+        if waiting:
+            return f"{_edits(waiting)} NOT in the project yet.", "#e0574b"
+        project = session.open_now
+        if project is None:
+            return "", ""
+        if project.saving_problem and project.unsaved:
+            return f"{_edits(project.unsaved)} NOT saved: {project.saving_problem}.", "#e0574b"
+        self._waited = self._waited + 1 if project.unsaved else 0
+        if self._waited >= PATIENCE:
+            return f"Saving {_edits(project.unsaved)}… The drive is slow.", "#d9b44a"
+        if project.unsaved and self.text():
+            return self.text(), ""
+        return SAVED, ""
+
+
+def _edits(n: int) -> str:
+    return "1 edit" if n == 1 else f"{n} edits"
