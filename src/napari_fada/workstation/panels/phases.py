@@ -204,6 +204,8 @@ class PhasesPanel(QWidget):
         """Mark the phases that are out of date, each with why; one click runs them again."""
         before, self._stale = self._stale, dict(stale)
         self.stale_button.setVisible(bool(stale))
+        lines = 2 if stale else 4  # the button takes its room from the model's words
+        self.answer.setFixedHeight(lines * self.answer.fontMetrics().lineSpacing() + 6)
         names = ", ".join(TITLES[p][0][2:].lower() for p in stale)
         self.stale_button.setToolTip(f"Run again: {names}")
         for phase in {*before, *stale}:
