@@ -1,4 +1,4 @@
-"""Pictures of the window for the documentation: before, during and after a run, and corrected.
+"""Pictures of the window for the documentation: a run and its correction, each tab, two raters.
 
 Run it under a display (or xvfb-run); the model is fada-mini, the scan any HC18 image:
 
@@ -10,18 +10,21 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import napari
 import numpy as np
 from qtpy.QtWidgets import QApplication
 
+from napari_fada.records.annotation import Annotation
 from napari_fada.records.project import Project
+from napari_fada.workstation.adjudicate_widget import AdjudicateWidget
 from napari_fada.workstation.drawing import draw
 from napari_fada.workstation.session import session_of
 from napari_fada.workstation.widget import AnnotateWidget
 
-LARGEST = 300_000
+LARGEST = 200_000
 
 
 def main(scan: Path, out: Path) -> None:
@@ -76,8 +79,52 @@ def main(scan: Path, out: Path) -> None:
         shoot("window-corrected")
         widget.tabs.setCurrentWidget(widget.project)
         shoot("window-project")
+        widget.tabs.setCurrentWidget(widget.review)
+        shoot("window-review")
+        widget.tabs.setCurrentWidget(widget.history)
+        shoot("window-history")
+        widget.comfort.show_keys()
+        shoot("window-keys")
+        widget.comfort.show_keys()
+        widget.phases.fold(True)
+        viewer.theme = "light"
+        widget.tabs.setCurrentWidget(widget.review)
+        shoot("window-light")
+        viewer.theme = "dark"
+        _adjudicate(viewer, Path(folder), pump)
+        shoot("window-adjudicate")
         widget.close_session()
     viewer.close()
+
+
+def _adjudicate(viewer: napari.Viewer, folder: Path, pump: Callable[[float], None]) -> None:
+    """Let two raters disagree on the scan that is shown, and open the dock for it."""
+    session = session_of(viewer)
+    sha256 = session.scan.sha256
+    width, height = session.scan.width, session.scan.height
+    turn = np.linspace(0, 2 * np.pi, 32, endpoint=False)
+    widget = AdjudicateWidget(viewer)
+    for side, (name, x, rx) in zip("ab", (("Anna", 0.45, 0.24), ("Ben", 0.6, 0.12)), strict=True):
+        points = zip(
+            (width * (x + rx * np.cos(turn))).tolist(),
+            (height * (0.5 + 0.28 * np.sin(turn))).tolist(),
+            strict=True,
+        )
+        head = Annotation("Brain", "polygon", tuple(points), source="expert", status="accepted")
+        path = folder / f"{name}.fada"
+        with Project.open(path, rater=name) as project:
+            project.add_scan(session.scan)
+            project.edit(sha256, 0, add=[head], label="Drawn")
+            quality = {"image_quality": f"{'good' if side == 'a' else 'poor'}, midline seen"}
+            project.set_report(sha256, 0, fields=quality)
+        widget.files.paths[side].setText(str(path))
+    viewer.window.add_dock_widget(widget, name="FADA adjudicate", area="right")
+    widget.files.merge.click()
+    while widget.files.running:
+        pump(0.05)
+    widget.message.clear()
+    names = [c.name for c in widget.work.open]
+    widget.work.look_at(names.index("Brain"))
 
 
 def _save(pixels: np.ndarray, path: Path) -> None:

@@ -148,6 +148,7 @@ def _columns(found: list[tuple[Action, str]]) -> QWidget:
             column = QVBoxLayout()
             grids.append(QGridLayout())
             grids[-1].setHorizontalSpacing(10)
+            grids[-1].setVerticalSpacing(1)
             grids[-1].setColumnStretch(1, 1)
             column.addLayout(grids[-1])
             column.addStretch(1)
