@@ -127,6 +127,7 @@ def test_a_hole_survives(bench):
     assert len(record.rings) == 1
     assert layer.data[200, 200] == 0
     assert len(bench.layer("polygons").data) == 2
+    assert sorted(bench.layer("polygons").text.values) == ["", "thorax"]  # named once
 
 
 def test_parts_stay_and_one_can_be_erased_with_a_fill(bench):

@@ -173,6 +173,7 @@ class ShapesBinding:
                 "uid": "",
                 "part": 0,
                 "class": name,
+                "label": name,
                 "source": "expert",
                 "status": "accepted",
                 "score": None,

@@ -15,6 +15,7 @@ from napari_fada.errors import ShapeError
 from napari_fada.records.annotation import Annotation, Point
 from napari_fada.records.geometry import outlines
 from napari_fada.records.repair import erase_corners
+from napari_fada.records.shaping import count
 from napari_fada.workstation import napari_private as private
 from napari_fada.workstation import shape_targets as targets
 from napari_fada.workstation.coordinates import from_layer
@@ -161,4 +162,4 @@ class Eraser:
                     for r in targets.here(session, "polygon")
                     if r.parent in self._chosen or r.uid in self._chosen
                 ]
-            session.say(f"{record.category}: {gone} corners erased. {shaped.word}".strip())
+            session.say(f"{record.category}: {count(gone, 'corner')} erased. {shaped.word}".strip())

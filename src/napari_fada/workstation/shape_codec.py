@@ -17,7 +17,7 @@ from napari_fada.records.geometry import area
 from napari_fada.workstation.coordinates import Vertices, from_layer, to_layer
 
 ELLIPSE_VERTICES = 64
-FEATURES = ("uid", "part", "class", "source", "status", "score")
+FEATURES = ("uid", "part", "class", "source", "status", "score", "label")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,11 @@ def vertices_of(row: Row, *, with_frame: bool) -> Vertices:
 def features_of(rows: Sequence[Row]) -> dict[str, npt.NDArray[np.object_]]:
     """Return the feature columns of rows, plain objects (a categorical would lose names)."""
     values = [
-        (r.record.uid, r.part, r.record.category, r.record.source, r.record.status, r.record.score)
+        (
+            *(r.record.uid, r.part, r.record.category, r.record.source, r.record.status),
+            r.record.score,
+            "" if r.part else r.record.category,  # a structure is named once, not in each ring
+        )
         for r in rows
     ]
     columns = list(zip(*values, strict=True)) if values else [()] * len(FEATURES)

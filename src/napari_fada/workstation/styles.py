@@ -39,7 +39,7 @@ class ShapesStyle:
     def text(self, ndim: int) -> dict[str, Any]:
         """Return napari's text settings: the class name, in the colour of its class."""
         return {
-            "string": "{class}",
+            "string": "{label}",
             "size": self.text_size,
             "color": {"array": np.empty((0, 4), np.float32), "default": "white"},
             "anchor": self.text_anchor,
