@@ -8,7 +8,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_fada.workstation import napari_private as private
-from napari_fada.workstation.keys import ACTIONS
+from napari_fada.workstation.keys import ACTIONS, GROUPS
 
 
 @pytest.fixture
@@ -93,6 +93,8 @@ def test_every_default_key_fires(desk, canvas, role):
     for action in ACTIONS:
         if not action.default:
             continue
+        if action.name in GROUPS["Two raters (FADA adjudicate)"]:
+            continue  # bound by a dock of its own
         *modifiers, key = action.default.split("-")
         flags = Qt.KeyboardModifier.NoModifier
         for name in modifiers:
@@ -110,9 +112,8 @@ def test_every_default_key_fires(desk, canvas, role):
 def test_alt_and_a_letter_of_a_menu(desk, canvas):
     """Alt-F opens napari's file menu, unless the table has it."""
     done = []
-    desk.widget.keys._does["box"] = lambda: done.append(1)
-    desk.widget.keys.table.change("box", "Alt-F")
-    desk.widget._bind_keys()
+    assert desk.widget.keys.table["flow"] == "Alt-F"
+    desk.widget.keys._does["flow"] = lambda: done.append(1)
     QTest.keyClick(canvas, Qt.Key.Key_F, Qt.KeyboardModifier.AltModifier)
     assert QApplication.activePopupWidget() is None
     assert done == [1]
