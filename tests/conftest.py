@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_collection_finish() -> None:
+    """Keep what was imported out of the searches for rubbish.
+
+    napari searches all of memory at each layer that is removed; with PyTorch and every test
+    module in it, that would take most of the time of the tests with a window.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _folder(variable: str, default: Path) -> Path:

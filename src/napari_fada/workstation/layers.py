@@ -235,9 +235,10 @@ class LayerSet:
         self._open = False
         for binding in self._all.values():
             binding.close()
-        for layer in self.layers:
-            if layer in self._viewer.layers:
-                self._viewer.layers.remove(layer)
+        with private.one_scene_update(self._viewer):
+            for layer in self.layers:
+                if layer in self._viewer.layers:
+                    self._viewer.layers.remove(layer)
 
 
 def _make_layers(image: Any, frame_shape: tuple[int, int], sha256: str) -> dict[str, Any]:

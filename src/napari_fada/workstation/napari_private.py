@@ -117,6 +117,21 @@ def hold_canvas(viewer: Any, *, hold: bool = True) -> None:
             canvas.setUpdatesEnabled(not hold)
 
 
+@contextmanager
+def one_scene_update(viewer: Any) -> Iterator[None]:
+    """Let the canvas put its scene in order once, after several layers were taken away.
+
+    It looks for rubbish in all of memory each time, a tenth of a second and more. The batch is
+    public from napari 0.9 on; without it there is only the delay.
+    """
+    batch = getattr(viewer.layers, "batched_update", None)
+    if batch is None:
+        yield
+    else:
+        with batch():
+            yield
+
+
 def keep_shaders(viewer: Any, layers: Iterable[Any]) -> None:
     """Let the meshes of Shapes layers keep their shader when their data change.
 
