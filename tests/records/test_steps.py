@@ -175,6 +175,8 @@ def test_every_kind_of_act_can_be_undone(project):
             for f in (0, WHOLE)
             for n in ("review", "comment", "score/annotation", f"lock/{brain.uid}", "reason/x")
         ),
+        # What is locked cannot be taken back to a time before it was there.
+        lambda: project.set_state(SHA, 0, {f"lock/{brain.uid}": None}),
         lambda: project.restore(SHA, 0, 0),
     ]
 
