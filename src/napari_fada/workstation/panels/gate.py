@@ -57,6 +57,7 @@ class GatePanel(QFrame):
         self.stop.setToolTip("Stop the run here; what there is is kept")
         self.stop.clicked.connect(lambda: cancel())
         self.go = QPushButton("Continue")
+        self.go.setToolTip("Go on with what stands now, your changes included")
         self.go.clicked.connect(lambda: self.put_away() if self._choosing else go_on(1))
         row = QHBoxLayout()
         for button, stretch in ((self.back, 1), (self.stop, 1), (self.go, 2)):

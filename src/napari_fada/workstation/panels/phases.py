@@ -207,7 +207,7 @@ class PhasesPanel(QWidget):
         lines = 2 if stale else 4  # the button takes its room from the model's words
         self.answer.setFixedHeight(lines * self.answer.fontMetrics().lineSpacing() + 6)
         names = ", ".join(TITLES[p][0][2:].lower() for p in stale)
-        self.stale_button.setToolTip(f"Run again: {names}")
+        self.stale_button.setToolTip(f"Run the phases again that are out of date: {names}")
         for phase in {*before, *stale}:
             label = self._labels[phase]
             text, tip = label.text().split(STALE)[0], label.toolTip().split("\nstale: ")[0]

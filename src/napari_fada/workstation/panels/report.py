@@ -48,6 +48,7 @@ class ReportPanel(QWidget):
         self._held: dict[tuple[str, int, str], str] = {}
         self.aids = WritingAids(session, self)
         self.view = QComboBox()
+        self.view.setToolTip("Which standard view the frame shows")
         self.view.addItem("no view given", None)
         for view in vocabulary().views:
             self.view.addItem(view.name, view.name)
