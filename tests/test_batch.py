@@ -150,3 +150,20 @@ def test_readings_go_into_a_project_too(folder: Path, tmp_path: Path) -> None:
         shown = [a for row in project.scans() for a in project.annotations(row.sha256, 0)]
     assert sorted({a.kind for a in shown}) == ["box", "polygon"]
     assert len(shown) == 6
+
+
+def test_readings_go_into_the_project_alone(folder: Path, tmp_path: Path) -> None:
+    with Project.open(tmp_path / "p.fada") as project:
+        engine = ScriptedEngine(TABLE)
+        events = list(run_scans(engine, [folder], None, project=project))
+        assert events[-1] == BatchFinished(3, 0, 0, 0, cancelled=False)
+        assert all(event.output is None for event in events[:-1])
+        assert len(project.annotations(events[0].reading.scan.sha256, 0)) == 2
+        again = list(run_scans(engine, [folder], None, project=project))
+        assert again[-1] == BatchFinished(0, 0, 3, 0, cancelled=False)
+        assert len(project.readings(events[0].reading.scan.sha256)) == 1
+
+
+def test_readings_need_a_place() -> None:
+    with pytest.raises(ValueError, match="a folder or a project"):
+        list(run_scans(ScriptedEngine(TABLE), [], None))

@@ -1,4 +1,4 @@
-"""Reading many scans into files: the work behind ``napari-fada run``.
+"""Reading many scans: the work behind ``napari-fada run`` and behind the window's worklist.
 
 A generator of typed events, like all long work here. It can be stopped at any moment and
 started again: what is done with the same model and prompts is skipped, files are written
@@ -18,18 +18,21 @@ from napari_fada.errors import FadaError, ScanError
 from napari_fada.exchange.overlay import write_overlay
 from napari_fada.exchange.reading_json import is_done, write_reading
 from napari_fada.pipeline import PromptSet, read_frame
-from napari_fada.records.project import Project
+from napari_fada.records.project import Project, Show
 from napari_fada.records.reading import Reading
 from napari_fada.scans import Frame, Scan, ScanProblem, iter_scans
 
 
 @dataclass(frozen=True, slots=True)
 class ScanDone:
-    """One frame was read and written. ``failed_phases`` is empty when all went well."""
+    """One frame was read and kept. ``failed_phases`` is empty when all went well.
+
+    ``output`` is None where readings are kept in the project alone.
+    """
 
     path: Path
     frame: int
-    output: Path
+    output: Path | None
     reading: Reading
     seconds: float
 
@@ -45,7 +48,7 @@ class ScanSkipped:
 
     path: Path
     frame: int
-    output: Path
+    output: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,18 +121,19 @@ def parse_frames(text: str) -> Callable[[int], list[int]]:
 def run_scans(
     engine: Engine,
     paths: Iterable[Path],
-    out_dir: Path,
+    out_dir: Path | None,
     *,
     frames: str = "first",
     overlay: bool = False,
     project: Project | None = None,
+    show: Show = "first",
     mode: Literal["strict", "reference"] = "strict",
     prompts: PromptSet | None = None,
     force: bool = False,
     limit: int | None = None,
     cancel: Cancel | None = None,
 ) -> Iterator[BatchEvent]:
-    """Read scans one after another and write one ``<stem>.fada.json`` for each.
+    """Read scans one after another and keep what the model says: in files, a project, or both.
 
     Parameters
     ----------
@@ -137,14 +141,18 @@ def run_scans(
         Answers the prompts.
     paths : iterable of Path
         Files and folders.
-    out_dir : Path
-        Made if missing. Frames other than a single first one get ``<stem>.f0005.fada.json``.
+    out_dir : Path or None
+        Gets one ``<stem>.fada.json`` for each scan; made if missing. Frames other than a single
+        first one get ``<stem>.f0005.fada.json``. None: readings are kept in the project alone.
     frames : str
         See :func:`parse_frames`.
     overlay : bool
         Also write ``<stem>.overlay.png`` with the structures drawn on the frame.
     project : Project, optional
         Keep the readings there too, for review in the window. What an expert made is left.
+    show : {"first", "replace", "add", "no"}
+        What becomes of their proposals there, see ``Project.save_reading``. A reading that
+        failed to find structures never takes the place of another.
     mode : {"strict", "reference"}
         Of the map phase.
     prompts : PromptSet, optional
@@ -165,11 +173,13 @@ def run_scans(
     ExchangeError, ProjectError
         If an output or the project cannot be written (full disk, no permission).
     ValueError
-        If ``frames`` cannot be understood.
+        If ``frames`` cannot be understood, or nothing is there to keep the readings in.
     """
+    if out_dir is None and project is None:
+        raise ValueError("readings need a folder or a project to be kept in")
     choose = parse_frames(frames)
     paths = list(paths)
-    outputs = _Outputs(out_dir, paths)
+    outputs = _Outputs(out_dir, paths) if out_dir is not None else None
     prompt_set = prompts or PromptSet.load(engine.info.model.prompt_set)
     counts = dict.fromkeys(("done", "incomplete", "skipped", "failed"), 0)
     for number, found in enumerate(iter_scans(paths)):
@@ -186,13 +196,9 @@ def run_scans(
         for index in indices:
             if cancel is not None and cancel.is_set():
                 break
-            output = outputs.path(found, index, numbered=indices != [0])
-            if not force and is_done(
-                output,
-                scan_sha256=found.sha256,
-                model_sha256=engine.info.model.sha256,
-                prompt_hash=prompt_set.hash,
-            ):
+            output = outputs.path(found, index, numbered=indices != [0]) if outputs else None
+            made_by = (engine.info.model.sha256, prompt_set.hash)
+            if not force and _is_done(output, project, found.sha256, index, made_by):
                 counts["skipped"] += 1
                 yield ScanSkipped(_path(found), index, output)
                 continue
@@ -215,9 +221,13 @@ def run_scans(
                 break  # a reading cut short is not written: the next run makes it whole
             if project is not None:
                 project.add_scan(found)
-                project.save_reading(reading)
-            write_reading(output, reading)
-            if overlay:
+                failed = any(
+                    reading.phases[phase].state == "failed" for phase in ("detect", "segment")
+                )
+                project.save_reading(reading, show="first" if failed else show)
+            if output is not None:
+                write_reading(output, reading)
+            if output is not None and overlay:
                 picture = output.with_name(output.name.removesuffix(".fada.json") + ".overlay.png")
                 write_overlay(picture, image, reading)
             event = ScanDone(_path(found), index, output, reading, time.perf_counter() - started)
@@ -225,6 +235,20 @@ def run_scans(
             yield event
     cancelled = cancel is not None and cancel.is_set()
     yield BatchFinished(**counts, cancelled=cancelled)
+
+
+def _is_done(
+    output: Path | None, project: Project | None, sha256: str, frame: int, made_by: tuple[str, str]
+) -> bool:
+    """Tell whether a whole reading by this model, asked this way, is kept already."""
+    if output is not None:
+        return is_done(output, scan_sha256=sha256, model_sha256=made_by[0], prompt_hash=made_by[1])
+    kept = project.readings(sha256, frame) if project is not None else []
+    return any(
+        (r.model.sha256, r.model.prompt_hash) == made_by
+        and not any(result.state == "failed" for result in r.phases.values())
+        for r in kept
+    )
 
 
 def _holding(scan: Scan, image: Frame) -> Scan:

@@ -97,6 +97,8 @@ class Engines:
         self._model = ""
         self._engine: Engine | None = None
         self._lock = threading.Lock()
+        self.turn = threading.Lock()
+        """Held by whoever asks the engine: it answers one at a time."""
 
     @property
     def current(self) -> Engine | None:
@@ -152,13 +154,14 @@ def work(job: Job, engines: Engines) -> Iterator[Any]:
 def _work(job: Job, engines: Engines) -> Iterator[Any]:
     import napari_fada.pipeline  # noqa: F401 - here, or the GUI thread would at the first event
 
-    if not engines.has(job.model):
-        yield Loading(job.model)
-    engine = engines.get(job.model)
-    if job.cancel.is_set():
-        return
-    run = gating.with_gates if job.gated else gating.autonomous
-    yield from _batched(run(job, engine), job)
+    with engines.turn:
+        if not engines.has(job.model):
+            yield Loading(job.model)
+        engine = engines.get(job.model)
+        if job.cancel.is_set():
+            return
+        run = gating.with_gates if job.gated else gating.autonomous
+        yield from _batched(run(job, engine), job)
 
 
 def _batched(events: Iterator[Any], job: Job) -> Generator[Any, None, None]:

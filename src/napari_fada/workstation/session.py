@@ -20,7 +20,7 @@ from napari_fada.workstation import frame_window
 from napari_fada.workstation.desk import Edit, corrected
 from napari_fada.workstation.point_codec import point_names
 from napari_fada.workstation.reviewing import Reviewing
-from napari_fada.workstation.session_scan import ScanSession
+from napari_fada.workstation.session_list import ListSession
 from napari_fada.workstation.styles import is_proposal
 
 _sessions: weakref.WeakKeyDictionary[Any, Session] = weakref.WeakKeyDictionary()
@@ -34,7 +34,7 @@ def session_of(viewer: Any) -> Session:
     return _sessions[viewer]
 
 
-class Session(ScanSession):
+class Session(ListSession):
     """Everything about one viewer that is not a widget."""
 
     _window = 0  # the frame about which the layers hold structures

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 from napari_fada.errors import FadaError
 from napari_fada.records.reading import PHASES, Phase, Reading
 from napari_fada.workstation import drawing
+from napari_fada.workstation.ahead import ahead_of
 from napari_fada.workstation.carrier import Carrier
 from napari_fada.workstation.comfort import Comfort
 from napari_fada.workstation.keys import Keys, KeyTable
@@ -35,12 +36,14 @@ from napari_fada.workstation.panels.report import ReportPanel
 from napari_fada.workstation.panels.review import ReviewPanel
 from napari_fada.workstation.panels.saved import SavedLabel
 from napari_fada.workstation.panels.source import SourcePanel
+from napari_fada.workstation.panels.steps import StepsBar
 from napari_fada.workstation.panels.tools import ToolsPanel
 from napari_fada.workstation.runner import Instead, Loading, Runner, Saved, Text
 from napari_fada.workstation.session import session_of
 from napari_fada.workstation.shape_tools import ShapeTools
 from napari_fada.workstation.theme import tone
 from napari_fada.workstation.warm_up import WarmUp
+from napari_fada.workstation.worklist.docking import close_worklist, show_worklist
 
 if TYPE_CHECKING:
     import napari
@@ -63,6 +66,7 @@ class AnnotateWidget(QWidget):
         super().__init__()
         self.session = session_of(napari_viewer)
         self.runner = Runner(self.session)
+        self.ahead = ahead_of(self.session)
         self.message = MessageBar()
         self.source = SourcePanel(self.session)
         self.phases = PhasesPanel()
@@ -85,7 +89,7 @@ class AnnotateWidget(QWidget):
         actions = self._actions()
         self.tools = ToolsPanel(actions)
         self.keys = Keys(table, actions)
-        self._lay_out()
+        self._lay_out(actions)
         self.comfort = Comfort(self)
         actions |= self.comfort.actions()
         self._connect()
@@ -95,7 +99,7 @@ class AnnotateWidget(QWidget):
         if table.problem:
             self.message.say(table.problem, "warning")
 
-    def _lay_out(self) -> None:
+    def _lay_out(self, actions: Mapping[str, Callable[[], object]]) -> None:
         self.tabs = QTabWidget()
         self.tabs.addTab(self.review, "Review")
         self.tabs.addTab(self.classes, "Classes")
@@ -117,6 +121,7 @@ class AnnotateWidget(QWidget):
         told.addWidget(self.counts)
         told.addWidget(self.saved, 1)
         inner.addLayout(told)
+        inner.addWidget(StepsBar(actions))
         inner.addWidget(notice)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
@@ -144,6 +149,8 @@ class AnnotateWidget(QWidget):
         runner.started.connect(lambda job: self.phases.begin(job.phases))
         runner.event.connect(self._on_event)
         runner.ended.connect(self._on_ended)
+        self.ahead.serve(runner, lambda: self.source.model)
+        self.ahead.saved.connect(lambda _sha256: self._show_frame())
         self._poll = QTimer(self)
         self._poll.setInterval(POLL_MS)
         self._poll.timeout.connect(self._look_for_others)
@@ -326,6 +333,9 @@ class AnnotateWidget(QWidget):
             "previous_annotated": lambda: self.carrier.go(-1),
             "next_annotated": lambda: self.carrier.go(1),
             **self.review.acts,
+            "next": self.session.next_scan,
+            "previous": self.session.previous_scan,
+            "search_scan": self.show_worklist,
             "undo": self.session.undo,
             "redo": self.session.redo,
             "history": self._show_history,
@@ -350,10 +360,16 @@ class AnnotateWidget(QWidget):
         self._poll.stop()
         self.saved.stop()
         self.report.flush()
+        close_worklist(self.session.viewer)
+        self.ahead.close()
         self.carrier.close()
         self.frames.remove()
         self.runner.close()
         self.session.close()
+
+    def show_worklist(self) -> None:
+        """Show the worklist, with the cursor in its search."""
+        show_worklist(self.session.viewer).focus_search()
 
     def _write_report(self) -> None:
         self.tabs.setCurrentWidget(self.report)

@@ -1,0 +1,128 @@
+"""What can be done with the selected rows of the worklist: its context menu."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from qtpy.QtCore import QUrl
+from qtpy.QtGui import QDesktopServices
+from qtpy.QtWidgets import QFileDialog, QMenu, QWidget
+
+from napari_fada.errors import FadaError
+from napari_fada.records import review
+from napari_fada.records.worklist import Item
+from napari_fada.scans import open_scan
+from napari_fada.workstation.ahead import Ahead
+from napari_fada.workstation.session import Session
+
+MANY = 50  # judging more rows at one stroke would hold the window up
+
+
+class RowMenu:
+    """Acts on rows of the worklist.
+
+    Parameters
+    ----------
+    session : Session
+        Whose project is changed.
+    ahead : Ahead
+        Runs the model.
+    changed : callable
+        Called when the list has to be asked anew.
+    """
+
+    def __init__(self, session: Session, ahead: Ahead, changed: Callable[[], None]) -> None:
+        self._session, self._ahead, self._changed = session, ahead, changed
+
+    def build(self, items: Sequence[Item], parent: QWidget) -> QMenu:
+        """Return the menu for these rows."""
+        menu = QMenu(parent)
+        menu.setToolTipsVisible(True)
+        one = items[0] if len(items) == 1 else None
+        known = [i for i in items if i.sha256]
+        what = "it" if one else f"{len(items)} scans"
+
+        def entry(text: str, does: Callable[[], object], enabled: bool = True) -> None:
+            action = menu.addAction(text, does)
+            assert action is not None
+            action.setEnabled(enabled)
+
+        if one:
+            entry("Open (Enter)", lambda: self._session.open_item(one))
+        entry(
+            f"Run the model on {what}",
+            lambda: self._ahead.run_on(items),
+            self._ahead.has_model and any(i.path for i in items),
+        )
+        menu.addSeparator()
+        entry("Skip", lambda: self.judge(known, review.skip_scan), bool(known))
+        entry("Reject", lambda: self.judge(known, review.reject_scan), bool(known))
+        entry("Back into review", lambda: self.judge(known, review.reopen), bool(known))
+        menu.addSeparator()
+        if one and one.path is not None:
+            entry("Show in its folder", lambda: reveal(one))
+        if one and one.path is not None and (one.problem or not one.path.exists()):
+            entry("Find its file…", lambda: self.ask_for_file(one, parent))
+        entry("Remove from the list", lambda: self.remove(items))
+        return menu
+
+    def judge(self, items: Sequence[Item], act: Callable[..., object]) -> None:
+        """Give scans a state of review; one step of undo in each."""
+        if len(items) > MANY:
+            self._session.say(f"Choose at most {MANY} scans for that.", "warning")
+            return
+        try:
+            for item in items:
+                act(self._session.project, item.sha256, 0)
+        except FadaError as error:
+            self._session.say_error(error)
+        self._changed()
+
+    def remove(self, items: Sequence[Item]) -> None:
+        """Take rows off the list; records stay, and so do scans that were worked on."""
+        try:
+            gone = self._session.walk.worklist.remove(i.id for i in items)
+        except FadaError as error:
+            self._session.say_error(error)
+            return
+        left = len(items) - gone
+        told = f"{gone} removed from the list; no file and no record was touched."
+        if left:
+            told += f" {left} stay: a model has read them, or someone has worked on them."
+        self._session.say(told, "warning" if left else "info")
+        self._changed()
+
+    def ask_for_file(self, item: Item, parent: QWidget) -> None:
+        """Let the user show where a missing file is now."""
+        path, _ = QFileDialog.getOpenFileName(parent, f"Where is {item.name} now?")
+        if path:
+            self.relink(item, Path(path))
+
+    def relink(self, item: Item, path: Path) -> bool:
+        """Say where the file of a row is now; a file with other bytes is refused."""
+        session = self._session
+        try:
+            scan = open_scan(path)
+            if item.sha256 is not None and scan.sha256 != item.sha256:
+                session.say(
+                    f"{path.name} is not {item.name}: its bytes are others. Nothing was changed.",
+                    "warning",
+                )
+                return False
+            session.project.add_scan(scan)
+            if item.sha256 is None:
+                session.walk.worklist.remove([item.id])
+        except FadaError as error:
+            session.say_error(error)
+            return False
+        session.prepared.drop(item.id)
+        session.say(f"{item.name} is now {path}.")
+        self._changed()
+        return True
+
+
+def reveal(item: Item) -> None:
+    """Open the folder of a file in the system's own browser."""
+    if item.path is not None:
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(item.path.parent)))

@@ -1,0 +1,394 @@
+"""The worklist: every scan of the project, found, sorted, walked through and read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QProgressBar,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_fada.errors import FadaError
+from napari_fada.indexing import IndexFinished
+from napari_fada.records.project import Project
+from napari_fada.records.worklist import STATES, Filter, Item, States
+from napari_fada.workstation.ahead import ahead_of
+from napari_fada.workstation.memory import recall, remember
+from napari_fada.workstation.runner import Broken
+from napari_fada.workstation.session import session_of
+from napari_fada.workstation.worklist.batch_bar import BatchBar
+from napari_fada.workstation.worklist.filters import Filters
+from napari_fada.workstation.worklist.list_work import (
+    TO_READ,
+    Files,
+    Found,
+    Listed,
+    Opened,
+    Queries,
+)
+from napari_fada.workstation.worklist.pictures import Pictures
+from napari_fada.workstation.worklist.row_menu import RowMenu
+from napari_fada.workstation.worklist.scan_table import ScanTable, leave_for_canvas
+from napari_fada.workstation.worklist.table_model import SIDE, WORDS, WorklistModel
+
+if TYPE_CHECKING:
+    import napari
+
+NAME = "FADA worklist"
+_MANY = 20  # rows changed elsewhere: one question for all is quicker than one for each
+_SETTLE_MS = 120
+SCANS = "Scans (*.png *.jpg *.jpeg *.tif *.tiff *.bmp *.dcm *.dicom *.mp4 *.avi);;All files (*)"
+LISTS = "Lists (*.txt *.csv *.tsv)"
+
+
+class WorklistWidget(QWidget):
+    """Lists the scans of the project.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        Given by napari.
+    """
+
+    _elsewhere = QtSignal(str)
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        self.session = session_of(napari_viewer)
+        self.ahead = ahead_of(self.session)
+        self.model = WorklistModel(Pictures(SIDE, self))
+        self.filters = Filters()
+        self.batch = BatchBar(self.ahead)
+        self.files = Files(self._on_files)
+        self.queries = Queries(self._on_found)
+        self.menu = RowMenu(self.session, self.ahead, self.ask)
+        self.counts: Mapping[States, int] = {}
+        self._project: Project | None = None
+        self._changed: set[str] = set()
+        self._closed = False
+        self._settle = QTimer(self)
+        self._settle.setSingleShot(True)
+        self._settle.setInterval(_SETTLE_MS)
+        self._settle.timeout.connect(self._take_changes)
+        self._lay_out()
+        self._connect()
+        self._on_project()
+
+    # Parts
+
+    def _lay_out(self) -> None:
+        self.open_button = QPushButton("Open")
+        self.open_button.setToolTip("List a folder, files or a list of files; or drop them here")
+        menu = QMenu(self.open_button)
+        menu.addAction("A folder…", self._ask_for_folder)
+        menu.addAction("Files…", self._ask_for_files)
+        menu.addAction("A list of files…", self._ask_for_list)
+        self.open_button.setMenu(menu)
+        self.summary = QLabel()
+        self.summary.setWordWrap(True)
+        self.table = ScanTable(self.model)
+        self.empty = QLabel(
+            "No scan is listed yet.\n\nOpen a folder or a list of files,\nor drop them here."
+        )
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.progress = QProgressBar()
+        self.progress.setFixedHeight(6)
+        self.progress.setTextVisible(False)
+        self.progress_text = QLabel()
+        self.cancel = QToolButton()
+        self.cancel.setText("✕")
+        self.cancel.setToolTip("Stop opening files; the rest is opened when the list is next shown")
+        self.cancel.clicked.connect(self.files.cancel)
+        self.progress_row = QWidget()
+        row = QHBoxLayout(self.progress_row)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.progress_text)
+        row.addWidget(self.progress, 1)
+        row.addWidget(self.cancel)
+        self.progress_row.hide()
+        top = QHBoxLayout()
+        top.setSpacing(3)
+        top.addWidget(self.summary, 1)
+        top.addWidget(self.open_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 4, 6, 4)
+        layout.setSpacing(4)
+        layout.addLayout(top)
+        layout.addWidget(self.filters)
+        layout.addWidget(self.table, 1)
+        layout.addWidget(self.empty, 1)
+        layout.addWidget(self.progress_row)
+        layout.addWidget(self.batch)
+        self.setAcceptDrops(True)
+        self.setMinimumWidth(300)
+
+    def _connect(self) -> None:
+        session = self.session
+        session.project_changed.connect(self._on_project)
+        session.scan_changed.connect(self._on_scan)
+        session.list_changed.connect(self._on_list)
+        session.item_failed.connect(self._on_item_failed)
+        self._elsewhere.connect(self._on_changed)
+        self.filters.changed.connect(self._on_filters)
+        self.filters.left.connect(self.table.enter)
+        self.filters.escaped.connect(self._leave)
+        self.table.opened.connect(self._open)
+        self.table.left.connect(self._leave)
+        self.table.customContextMenuRequested.connect(self._show_menu)
+        self.batch.run.clicked.connect(self.run_on_new)
+        self.destroyed.connect(self.files.cancel)
+
+    # The list
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing is asked, listed or opened now, nor about to be."""
+        return not (self.files.running or self.queries.running or self._settle.isActive())
+
+    def add(self, paths: list[Path]) -> None:
+        """List files, folders and lists, and open what is new in the background."""
+        try:
+            walk = self.session.walk
+        except FadaError as error:
+            self.session.say_error(error)
+            return
+        if not walk.worklist.project.writable:
+            self.session.say("The project is read-only: nothing can be listed.", "warning")
+            return
+        self.files.add(walk.worklist, paths)
+        self._show_progress("Listing…", 0, 0)
+
+    def ask(self, *, rows: bool = True) -> None:
+        """Ask for the rows anew, in a thread."""
+        if not self._closed and self._project is not None:
+            self.queries.ask(self.session.walk, rows=rows)
+
+    def _on_project(self) -> None:
+        try:
+            walk = self.session.walk
+        except FadaError as error:
+            self.session.say_error(error)
+            return
+        if self._project is not None:
+            self._project.changed.disconnect(self._on_project_changed)
+        else:
+            where, order = _remembered()
+            self.session.look_for(where, order)
+        self._project = walk.worklist.project
+        self._project.changed.connect(self._on_project_changed)
+        self.filters.show_filter(walk.where, walk.order)
+        self.ask()
+        if self._project.writable:
+            self.files.add(walk.worklist, [])
+
+    def _on_project_changed(self, sha256: str, _frame: int) -> None:
+        self._elsewhere.emit(sha256)  # from any thread; Qt hands it to this one
+
+    def _on_changed(self, sha256: str) -> None:
+        self._changed.add(sha256)
+        self._settle.start()
+
+    def _take_changes(self) -> None:
+        changed, self._changed = self._changed, set()
+        if self._closed:
+            return
+        if len(changed) > _MANY:
+            self.ask()
+            return
+        try:
+            worklist = self.session.walk.worklist
+            found = [worklist.item(i) for sha256 in changed for i in self.model.ids_of(sha256)]
+        except FadaError as error:
+            self.session.say_error(error)
+            return
+        self.model.update(item for item in found if item is not None)
+        self.ask(rows=False)
+
+    def _on_item_failed(self, identifier: int) -> None:
+        item = self.session.walk.worklist.item(identifier)
+        if item is not None:
+            self.model.update([item])
+
+    def _on_found(self, found: Found | Broken) -> None:
+        if self._closed:
+            return
+        if isinstance(found, Broken):
+            self.session.say(found.text, "error")
+            return
+        self.counts = found.counts
+        if found.items is not None:
+            self.table.put(found.items, self.session.walk.present)
+        total = sum(found.counts.values())
+        self.filters.offer(found.counts, found.views, found.categories, found.raters)
+        self.batch.set_new(found.to_read)
+        told = [f"{found.counts[s]} {WORDS[s]}" for s in STATES if found.counts.get(s)]
+        shown = self.model.rowCount()
+        head = f"{shown} of {total} scans" if shown != total else f"{total} scans"
+        self.summary.setText(f"<b>{head}</b> · {' · '.join(told)}" if total else "")
+        self.table.setVisible(bool(total))
+        self.empty.setVisible(not total)
+        self._show_present()
+
+    # Listing and opening files
+
+    def _on_files(self, event: Any) -> None:
+        if self._closed:
+            return
+        if event is None:
+            self.progress_row.hide()
+            self.ask()
+        elif isinstance(event, Listed):
+            self.ask()
+        elif isinstance(event, Opened):
+            self._show_progress(f"Opening {event.done} of {event.total}", event.done, event.total)
+            self.model.update(event.items)
+            if event.gone:
+                self.ask()
+        elif isinstance(event, IndexFinished):
+            self._tell_opened(event)
+        elif isinstance(event, Broken):
+            self.session.say(event.text, "error")
+        elif isinstance(event, FadaError):
+            self.session.say_error(event)
+
+    def _tell_opened(self, end: IndexFinished) -> None:
+        if end.moved:
+            self.session.say(
+                f"Moved or renamed since last time: {_files(end.moved)}. All records are kept."
+            )
+        if end.failed:
+            self.session.say(
+                f"{_files(end.failed)} cannot be opened; the list says why.", "warning"
+            )
+
+    def _show_progress(self, text: str, done: int, total: int) -> None:
+        self.progress_text.setText(text)
+        self.progress.setRange(0, total)
+        self.progress.setValue(done)
+        self.progress_row.show()
+
+    # Filter, order, place
+
+    def _on_filters(self) -> None:
+        self.session.look_for(self.filters.where, self.filters.order.currentData())
+
+    def _on_list(self) -> None:
+        walk = self.session.walk
+        self.filters.show_filter(walk.where, walk.order)
+        where = walk.where
+        states = [s for s in STATES if s in where.states]
+        remember(
+            worklist={
+                "order": walk.order,
+                "states": states,
+                "view": where.view,
+                "category": where.category,
+                "max_score": where.max_score,
+            }
+        )
+        self.table.scrollToTop()
+        self.ask()
+
+    def _on_scan(self) -> None:
+        self._show_present(follow=True)
+        if self.session.scan is not None and self.session.walk.order != "added":
+            self.ask()
+
+    def _show_present(self, *, follow: bool = False) -> None:
+        present = self.session.walk.present
+        self.model.set_present(present)
+        if follow:
+            self.table.go_to(present)
+
+    def _open(self, item: Item) -> None:
+        self.session.open_item(item)
+        self._leave()
+
+    def _leave(self) -> None:
+        leave_for_canvas(self)
+
+    def run_on_new(self) -> None:
+        """Let the model read every scan that is new, in the order of the table."""
+        walk = self.session.walk
+        number = self.ahead.run_on(walk.worklist.items(TO_READ, walk.order))
+        self.session.say(f"The model reads {number} scans in the background.")
+
+    def _show_menu(self, at: Any) -> None:
+        items = self.table.selected()
+        viewport = self.table.viewport()
+        if items and viewport is not None:
+            self.menu.build(items, self).popup(viewport.mapToGlobal(at))
+
+    # Keys, dropped files
+
+    def focus_search(self) -> None:
+        """Let the user type into the search."""
+        parent = self.parentWidget()
+        if parent is not None:
+            parent.show()
+            parent.raise_()
+        self.filters.text.setFocus()
+        self.filters.text.selectAll()
+
+    def dragEnterEvent(self, event: Any) -> None:  # noqa: N802
+        """Take files and folders."""
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: Any) -> None:  # noqa: N802
+        """List what was dropped."""
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        if paths:
+            event.acceptProposedAction()
+            self.add(paths)
+
+    def _ask_for_folder(self) -> None:
+        path = QFileDialog.getExistingDirectory(self, "List a folder of scans")
+        if path:
+            self.add([Path(path)])
+
+    def _ask_for_files(self) -> None:
+        paths, _ = QFileDialog.getOpenFileNames(self, "List scans", "", SCANS)
+        if paths:
+            self.add([Path(path) for path in paths])
+
+    def _ask_for_list(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Open a list of files", "", LISTS)
+        if path:
+            self.add([Path(path)])
+
+    def close_list(self) -> None:
+        """Stop what runs; what was opened is in the project."""
+        self._closed = True
+        self._settle.stop()
+        self.files.close()
+        self.queries.close()
+
+
+def _files(number: int) -> str:
+    return "1 file" if number == 1 else f"{number} files"
+
+
+def _remembered() -> tuple[Filter, Any]:
+    """Return filter and order as they were left; a search text is not kept."""
+    known = recall("worklist", {})
+    where = Filter(
+        states=frozenset(s for s in STATES if s in known.get("states", STATES))
+        or frozenset(STATES),
+        view=known.get("view"),
+        category=known.get("category"),
+        max_score=known.get("max_score"),
+    )
+    return where, known.get("order", "uncertainty")

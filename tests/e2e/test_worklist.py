@@ -1,0 +1,270 @@
+"""The worklist: open a folder, find, sort, walk from scan to scan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
+from qtpy.QtGui import QDropEvent
+
+from napari_fada.records import review
+from napari_fada.records.worklist import Filter, Worklist
+from napari_fada.workstation.ahead import ahead_of
+from napari_fada.workstation.session import session_of
+from napari_fada.workstation.worklist.docking import find_worklist, show_worklist
+from napari_fada.workstation.worklist.row_menu import RowMenu
+from napari_fada.workstation.worklist.table_model import ITEM, SCAN, STATE
+from napari_fada.workstation.worklist.widget import WorklistWidget
+
+NAMES = [f"scan{i:02}.png" for i in range(12)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Twelve scans and one file that is none."""
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    for i, name in enumerate(NAMES):
+        Image.fromarray(np.full((60, 90), 10 * i, np.uint8)).save(scans / name)
+    (scans / "zbroken.png").write_bytes(b"\x89PNG\r\n\x1a\n, and then nothing")
+    return scans
+
+
+@pytest.fixture
+def listed(desk, folder):
+    """Open the window with the folder in its list, nothing read ahead."""
+    desk.widget.ahead.set_prepare_next(False)
+    worklist = show_worklist(desk.viewer)
+    worklist.filters.order.setCurrentIndex(worklist.filters.order.findData("name"))
+    worklist.filters.changed.emit()
+    worklist.add([folder])
+    settle(desk, worklist)
+    return worklist
+
+
+def settle(desk, worklist) -> None:
+    ahead = desk.widget.ahead
+    desk.qtbot.waitUntil(lambda: worklist.at_rest and ahead.at_rest, timeout=30000)
+
+
+def names(worklist) -> list[str]:
+    return [item.name for item in worklist.model.items if item.name != "scan"]
+
+
+def row(worklist, name: str) -> int:
+    return [item.name for item in worklist.model.items].index(name)
+
+
+def open_name(desk, worklist, name: str) -> None:
+    worklist.table.open_row(row(worklist, name))
+    desk.qtbot.waitUntil(lambda: desk.session.scan.name == name, timeout=10000)
+    settle(desk, worklist)
+
+
+def press(target, key) -> None:
+    from napari.utils.key_bindings import coerce_keybinding
+
+    target.keymap[coerce_keybinding(key)](target)
+
+
+def test_a_folder_is_listed_and_opened_in_the_background(desk, listed):
+    assert names(listed) == [*NAMES, "zbroken.png"]
+    broken = listed.model.items[row(listed, "zbroken.png")]
+    assert broken.problem
+    cell = listed.model.index(row(listed, "zbroken.png"), STATE)
+    assert cell.data() == "unreadable"
+    assert "14 scans" in listed.summary.text()  # with the one that was a layer before
+    first = listed.model.index(row(listed, NAMES[0]), SCAN)
+    desk.qtbot.waitUntil(lambda: first.data(Qt.ItemDataRole.DecorationRole) is not None)
+    assert first.data(ITEM).sha256 is not None
+
+
+def test_filters_and_orders(desk, listed):
+    project = desk.session.project
+    for name, act in ((NAMES[3], review.skip_scan), (NAMES[5], review.reject_scan)):
+        act(project, listed.model.items[row(listed, name)].sha256, 0)
+    settle(desk, listed)
+    state = listed.filters.state
+    state.setCurrentIndex(state.findData(("skipped",)))
+    listed.filters.changed.emit()
+    settle(desk, listed)
+    assert names(listed) == [NAMES[3]]
+    assert "1 of 14 scans" in listed.summary.text()
+    state.setCurrentIndex(0)
+    desk.qtbot.keyClicks(listed.filters.text, "SCAN1")
+    settle(desk, listed)
+    desk.qtbot.waitUntil(lambda: names(listed) == NAMES[10:])
+    desk.qtbot.keyClick(listed.filters.text, Qt.Key.Key_Escape)
+    desk.qtbot.waitUntil(lambda: len(names(listed)) == 13)
+
+
+def test_a_row_shows_at_once_what_became_of_its_scan(desk, listed):
+    before = [item.id for item in listed.model.items]
+    at = row(listed, NAMES[2])
+    review.skip_scan(desk.session.project, listed.model.items[at].sha256, 0)
+    desk.qtbot.waitUntil(lambda: listed.model.index(at, STATE).data() == "skipped")
+    assert [item.id for item in listed.model.items] == before  # nothing moves by itself
+
+
+def test_enter_opens_and_arrows_walk(desk, listed):
+    listed.table.enter()
+    listed.table.setCurrentIndex(listed.model.index(row(listed, NAMES[1]), SCAN))
+    desk.qtbot.keyClick(listed.table, Qt.Key.Key_Down)
+    desk.qtbot.keyClick(listed.table, Qt.Key.Key_Return)
+    desk.qtbot.waitUntil(lambda: desk.session.scan.name == NAMES[2])
+    present = listed.model.items[row(listed, NAMES[2])]
+    assert desk.session.walk.present == present.id
+
+
+@pytest.mark.parametrize("role", [None, "boxes", "polygons", "masks", "keypoints"])
+def test_keys_walk_over_what_waits_for_review(desk, listed, role):
+    open_name(desk, listed, NAMES[0])
+    review.skip_scan(desk.session.project, listed.model.items[row(listed, NAMES[1])].sha256, 0)
+    target = desk.viewer if role is None else desk.layer(role)
+    press(target, "Alt-Right")
+    desk.qtbot.waitUntil(lambda: desk.session.scan.name == NAMES[2])
+    press(target, "Alt-Left")
+    desk.qtbot.waitUntil(lambda: desk.session.scan.name == NAMES[0])
+
+
+def test_the_search_has_a_key(desk):
+    press(desk.viewer, "Alt-W")
+    worklist = find_worklist(desk.viewer)
+    assert worklist is not None
+    press(desk.viewer, "Alt-W")
+    assert find_worklist(desk.viewer) is worklist
+
+
+def test_one_page_goes_through_the_list(desk, listed):
+    before = len(desk.viewer.layers)
+    for name in NAMES[:4]:
+        open_name(desk, listed, name)
+    assert len(desk.viewer.layers) == before + 1
+    assert desk.session.image.data[0, 0] == 30
+
+
+def test_a_vanished_file_is_told_and_passed_over(desk, listed, folder):
+    said = []
+    desk.session.message.connect(lambda text, _level: said.append(text))
+    open_name(desk, listed, NAMES[0])
+    desk.session.prepared.clear()
+    (folder / NAMES[1]).unlink()
+    assert desk.session.next_scan()
+    desk.qtbot.waitUntil(lambda: desk.session.scan.name == NAMES[2])
+    settle(desk, listed)
+    assert any(NAMES[1] in text for text in said)
+    assert listed.model.items[row(listed, NAMES[1])].problem
+
+
+def test_an_unreadable_file_leaves_what_is_shown(desk, listed):
+    open_name(desk, listed, NAMES[4])
+    said = []
+    desk.session.message.connect(lambda text, level: said.append(level))
+    listed.table.open_row(row(listed, "zbroken.png"))
+    desk.qtbot.waitUntil(lambda: "error" in said)
+    assert desk.session.scan.name == NAMES[4]
+
+
+def test_dropped_files_are_listed(desk, folder):
+    worklist = show_worklist(desk.viewer)
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(folder / name)) for name in NAMES[:3]])
+    copy, left = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton
+    none = Qt.KeyboardModifier.NoModifier
+    worklist.dropEvent(QDropEvent(QPointF(5, 5), copy, data, left, none))
+    settle(desk, worklist)
+    desk.qtbot.waitUntil(lambda: len(names(worklist)) == 3)
+
+
+def test_the_menu_skips_removes_and_finds_files(desk, listed, folder, tmp_path):
+    menu = RowMenu(desk.session, desk.widget.ahead, listed.ask)
+    built = menu.build([listed.model.items[row(listed, NAMES[0])]], listed)
+    texts = [action.text() for action in built.actions()]
+    assert {"Skip", "Remove from the list", "Show in its folder"} <= set(texts)
+    next(a for a in built.actions() if a.text() == "Skip").trigger()
+    desk.qtbot.waitUntil(
+        lambda: listed.model.index(row(listed, NAMES[0]), STATE).data() == "skipped"
+    )
+    moved = tmp_path / "elsewhere.png"
+    (folder / NAMES[6]).rename(moved)
+    item = listed.model.items[row(listed, NAMES[6])]
+    assert not menu.relink(item, folder / NAMES[7])
+    assert menu.relink(item, moved)
+    settle(desk, listed)
+    found = desk.session.walk.worklist.of_scan(item.sha256)
+    assert found.path == moved
+    menu.remove([listed.model.items[row(listed, NAMES[8])]])
+    settle(desk, listed)
+    desk.qtbot.waitUntil(lambda: NAMES[8] not in names(listed))
+    assert (folder / NAMES[8]).exists()
+    menu.remove([listed.model.items[row(listed, NAMES[0])]])  # someone has judged it
+    settle(desk, listed)
+    assert NAMES[0] in names(listed)
+
+
+def test_filter_and_order_are_remembered(desk, listed, make_napari_viewer):
+    state = listed.filters.state
+    state.setCurrentIndex(state.findData(("new",)))
+    listed.filters.changed.emit()
+    settle(desk, listed)
+    session = session_of(make_napari_viewer())
+    session.adopt(desk.session.project)
+    again = WorklistWidget(session.viewer)
+    desk.qtbot.addWidget(again)
+    try:
+        assert session.walk.order == "name"
+        assert session.walk.where.states == {"new"}
+        assert again.filters.state.currentData() == ("new",)
+        desk.qtbot.waitUntil(lambda: again.at_rest)
+    finally:
+        again.close_list()
+        ahead_of(session).close()
+
+
+def test_reviewing_needs_no_engine(make_napari_viewer, qtbot, folder, tmp_path):
+    from napari_fada.records.project import Project
+
+    viewer = make_napari_viewer()
+    session = session_of(viewer)
+    session.adopt(Project.open(tmp_path / "alone.fada", rater="ann"))
+    worklist = show_worklist(viewer)
+    try:
+        worklist.add([folder])
+        qtbot.waitUntil(lambda: worklist.at_rest and len(worklist.model.items) == 13)
+        assert not worklist.batch.run.isEnabled()
+        session.next_scan()
+        qtbot.waitUntil(lambda: session.scan is not None and session.scan.name == NAMES[0])
+        review.skip_scan(session.project, session.scan.sha256, 0)
+        session.next_scan()
+        qtbot.waitUntil(lambda: session.scan.name == NAMES[1])
+    finally:
+        worklist.close_list()
+        worklist.ahead.close()
+        session.close()
+
+
+def test_thousands_of_rows_cost_what_is_seen(desk, tmp_path):
+    scans = tmp_path / "many"
+    scans.mkdir()
+    for i in range(3000):
+        (scans / f"m{i:04}.png").touch()
+    Worklist(desk.session.project).add([scans])
+    worklist = show_worklist(desk.viewer)
+    worklist.files.cancel()
+    desk.qtbot.waitUntil(lambda: worklist.model.rowCount() == 3001, timeout=20000)
+    asked: set[int] = set()
+    original = worklist.model.data
+
+    def counted(index, role=Qt.ItemDataRole.DisplayRole):
+        asked.add(index.row())
+        return original(index, role)
+
+    worklist.model.data = counted
+    worklist.table.scrollTo(worklist.model.index(2500, SCAN))
+    worklist.table.viewport().repaint()
+    assert 0 < len(asked) < 60
+    desk.session.look_for(Filter(text="m2999"))
+    desk.qtbot.waitUntil(lambda: worklist.model.rowCount() == 1)
