@@ -171,9 +171,7 @@ def test_accept_the_rest_stays(read):
 
 def test_accept_and_next_in_one_key(read, monkeypatch):
     went = []
-    monkeypatch.setattr(
-        type(read.session), "next_scan", lambda _self: went.append(1), raising=False
-    )
+    monkeypatch.setattr(type(read.session), "next_scan", lambda _self: went.append(1))
     press(read, "N")
     assert scan_review(read).state == "accepted"
     assert went == [1]

@@ -14,9 +14,10 @@ from napari_fada.records import review
 from napari_fada.records.worklist import Filter, Worklist
 from napari_fada.workstation.ahead import ahead_of
 from napari_fada.workstation.session import session_of
+from napari_fada.workstation.settings import settings
 from napari_fada.workstation.worklist.docking import find_worklist, show_worklist
 from napari_fada.workstation.worklist.row_menu import RowMenu
-from napari_fada.workstation.worklist.table_model import ITEM, SCAN, STATE
+from napari_fada.workstation.worklist.table_model import ITEM, SCAN, STATE, WorklistModel
 from napari_fada.workstation.worklist.widget import WorklistWidget
 
 NAMES = [f"scan{i:02}.png" for i in range(12)]
@@ -36,10 +37,9 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def listed(desk, folder):
     """Open the window with the folder in its list, nothing read ahead."""
-    desk.widget.ahead.set_prepare_next(False)
+    settings().prepare_next = False
     worklist = show_worklist(desk.viewer)
-    worklist.filters.order.setCurrentIndex(worklist.filters.order.findData("name"))
-    worklist.filters.changed.emit()
+    choose(worklist.filters.order, "name")
     worklist.add([folder])
     settle(desk, worklist)
     return worklist
@@ -48,6 +48,13 @@ def listed(desk, folder):
 def settle(desk, worklist) -> None:
     ahead = desk.widget.ahead
     desk.qtbot.waitUntil(lambda: worklist.at_rest and ahead.at_rest, timeout=30000)
+
+
+def choose(combo, value) -> None:
+    """Choose an entry as a user does."""
+    found = next(i for i in range(combo.count()) if combo.itemData(i) == value)
+    combo.setCurrentIndex(found)
+    combo.activated.emit(found)
 
 
 def names(worklist) -> list[str]:
@@ -88,12 +95,11 @@ def test_filters_and_orders(desk, listed):
         act(project, listed.model.items[row(listed, name)].sha256, 0)
     settle(desk, listed)
     state = listed.filters.state
-    state.setCurrentIndex(state.findData(("skipped",)))
-    listed.filters.changed.emit()
+    choose(state, ("skipped",))
     settle(desk, listed)
     assert names(listed) == [NAMES[3]]
     assert "1 of 14 scans" in listed.summary.text()
-    state.setCurrentIndex(0)
+    choose(state, None)
     desk.qtbot.keyClicks(listed.filters.text, "SCAN1")
     settle(desk, listed)
     desk.qtbot.waitUntil(lambda: names(listed) == NAMES[10:])
@@ -162,7 +168,7 @@ def test_a_vanished_file_is_told_and_passed_over(desk, listed, folder):
 def test_an_unreadable_file_leaves_what_is_shown(desk, listed):
     open_name(desk, listed, NAMES[4])
     said = []
-    desk.session.message.connect(lambda text, level: said.append(level))
+    desk.session.message.connect(lambda _text, level: said.append(level))
     listed.table.open_row(row(listed, "zbroken.png"))
     desk.qtbot.waitUntil(lambda: "error" in said)
     assert desk.session.scan.name == NAMES[4]
@@ -206,9 +212,7 @@ def test_the_menu_skips_removes_and_finds_files(desk, listed, folder, tmp_path):
 
 
 def test_filter_and_order_are_remembered(desk, listed, make_napari_viewer):
-    state = listed.filters.state
-    state.setCurrentIndex(state.findData(("new",)))
-    listed.filters.changed.emit()
+    choose(listed.filters.state, ("new",))
     settle(desk, listed)
     session = session_of(make_napari_viewer())
     session.adopt(desk.session.project)
@@ -246,7 +250,7 @@ def test_reviewing_needs_no_engine(make_napari_viewer, qtbot, folder, tmp_path):
         session.close()
 
 
-def test_thousands_of_rows_cost_what_is_seen(desk, tmp_path):
+def test_thousands_of_rows_cost_what_is_seen(desk, tmp_path, monkeypatch):
     scans = tmp_path / "many"
     scans.mkdir()
     for i in range(3000):
@@ -256,15 +260,15 @@ def test_thousands_of_rows_cost_what_is_seen(desk, tmp_path):
     worklist.files.cancel()
     desk.qtbot.waitUntil(lambda: worklist.model.rowCount() == 3001, timeout=20000)
     asked: set[int] = set()
-    original = worklist.model.data
+    original = WorklistModel.data
 
-    def counted(index, role=Qt.ItemDataRole.DisplayRole):
+    def counted(self, index, role=Qt.ItemDataRole.DisplayRole):
         asked.add(index.row())
-        return original(index, role)
+        return original(self, index, role)
 
-    worklist.model.data = counted
+    monkeypatch.setattr(WorklistModel, "data", counted)
     worklist.table.scrollTo(worklist.model.index(2500, SCAN))
-    worklist.table.viewport().repaint()
+    worklist.table.viewport().grab()
     assert 0 < len(asked) < 60
     desk.session.look_for(Filter(text="m2999"))
     desk.qtbot.waitUntil(lambda: worklist.model.rowCount() == 1)

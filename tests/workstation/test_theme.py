@@ -8,6 +8,7 @@ from napari.utils.theme import get_theme
 
 from napari_fada.vocabulary import vocabulary
 from napari_fada.workstation import styles, theme
+from napari_fada.workstation.worklist.row_painter import CHIPS, PROBLEM
 
 TEXT, LINE = 4.5, 3.0
 
@@ -43,6 +44,11 @@ def test_fields_and_lines(name):
 @pytest.mark.parametrize("level", theme.MESSAGES)
 def test_messages(level):
     assert theme.contrast("#ffffff", theme.MESSAGES[level]) >= TEXT
+
+
+@pytest.mark.parametrize("chip", [*CHIPS.values(), PROBLEM])
+def test_chips_of_the_worklist(chip):
+    assert theme.contrast("#ffffff", chip) >= TEXT
 
 
 def test_class_names_on_a_dark_scan():

@@ -5,7 +5,7 @@ No Qt in here: the window, its keys and the tests ask the same object.
 
 from __future__ import annotations
 
-from napari_fada.records.worklist import UNREVIEWED, Worklist
+from napari_fada.records.worklist import UNREVIEWED, Listed, Worklist
 from napari_fada.records.worklist_query import EVERYTHING, Filter, Item, Order
 
 
@@ -78,6 +78,18 @@ class Walk:
 
     def _key(self) -> tuple[object, ...]:
         return (self.present, self.where, self.order)
+
+    def note_problem(self, item: Item, why: str) -> None:
+        """Keep in the list why a scan cannot be opened.
+
+        Raises
+        ------
+        ProjectError
+            If the project cannot be written.
+        """
+        if item.path is not None:
+            row = Listed(item.id, item.path, None, item.sha256, item.problem)
+            self.worklist.keep((), [(row, why)])
 
     def still_waits(self, row: int) -> Item | None:
         """Return a row as it stands now, if its scan still waits for its expert."""

@@ -19,10 +19,10 @@ from napari_fada.records.walk import Walk
 from napari_fada.records.worklist import Item
 from napari_fada.workstation import napari_private as private
 from napari_fada.workstation.background import Background
-from napari_fada.workstation.memory import recall, remember
 from napari_fada.workstation.prepared import Prepared, PreparedScans, draw_masks, prepare
 from napari_fada.workstation.runner import Broken, Runner
 from napari_fada.workstation.session import Session
+from napari_fada.workstation.settings import settings
 
 _GIVE_UP = 3  # scans in a row on which every question failed: something is wrong with the model
 _of_sessions: weakref.WeakKeyDictionary[Session, Ahead] = weakref.WeakKeyDictionary()
@@ -52,7 +52,6 @@ class Ahead:
     def __init__(self, session: Session) -> None:
         self._session_ref = weakref.ref(session)
         self.queue = ReadingQueue()
-        self.prepare_next = bool(recall("prepare_next", True))
         self.note = ""
         self._runner: Runner | None = None
         self._model: Callable[[], str] = lambda: ""
@@ -71,6 +70,7 @@ class Ahead:
         session.scan_changed.connect(self.look)
         session.list_changed.connect(self.look)
         session.project_changed.connect(self._on_project)
+        settings().events.prepare_next.connect(self._on_prepare_next)
 
     @property
     def _session(self) -> Session:
@@ -92,6 +92,12 @@ class Ahead:
         runner.started.connect(self._give_way)
         runner.ended.connect(self._soon)
         self.look()
+
+    def retire(self) -> None:
+        """Read no more: the window that had the engine is gone. Opening goes on."""
+        self._runner = None
+        self._reading.cancel()
+        self.changed.emit()
 
     @property
     def has_model(self) -> bool:
@@ -138,10 +144,7 @@ class Ahead:
 
     # The next scan
 
-    def set_prepare_next(self, wanted: bool) -> None:
-        """Turn reading the next scan ahead on or off; this is remembered."""
-        self.prepare_next = wanted
-        remember(prepare_next=wanted)
+    def _on_prepare_next(self, wanted: bool) -> None:
         if not wanted and self._own is not None:
             self._reading.cancel()
         self._soon()
@@ -255,7 +258,7 @@ class Ahead:
 
     def _next_own(self) -> Wanted | None:
         item = self.coming
-        usable = self.prepare_next and self.has_model and self._session.project.writable
+        usable = settings().prepare_next and self.has_model and self._session.project.writable
         if not usable or item is None or item.state != "new" or item.path is None:
             return None
         if item.id in self._tried:
@@ -310,7 +313,7 @@ class Ahead:
             failed = [r for r in outcome.reading.phases.values() if r.state == "failed"]
             why = f"{', '.join(outcome.failed_phases)} failed: {'; '.join(failed[0].problems[:1])}"
             queue.fail(why)
-            asked = {"interpret", "classify", "detect", "segment"}
+            asked = {"interpret", "classify", "detect"}  # outlines are asked for if boxes came
             self._bad = self._bad + 1 if asked <= set(outcome.failed_phases) else 0
             if self._bad >= _GIVE_UP and queue.active:
                 queue.paused = True
@@ -337,6 +340,9 @@ class Ahead:
     def close(self) -> None:
         """Stop everything; what was read is in the project."""
         self._closed = True
+        session = self._session_ref()
+        if session is not None:
+            session.opener = None  # from now on without a thread
         for work in (self._looking, self._reading, self._opening):
             work.cancel()
         for work in (self._looking, self._reading, self._opening):
@@ -375,7 +381,7 @@ def _looked(walk: Walk, prepared: PreparedScans, cancel: threading.Event) -> Ite
         except FadaError as error:
             if not project.writable:
                 raise
-            walk.worklist.keep((), {item.id: str(error)})
+            walk.note_problem(item, str(error))
             yield _Unusable(item.id)
             continue
         # Opening a file tells its hash, and that may join its row with another.

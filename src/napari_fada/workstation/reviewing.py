@@ -270,10 +270,5 @@ class Reviewing:
         return session.carry_out(lambda: rule(*place, *more))
 
     def _next(self) -> bool:
-        session = self._session
-        go: Callable[[], object] | None = getattr(session, "next_scan", None)
-        if go is not None:
-            go()
-        else:
-            session.say(f"The scan is {self.scan_review().state}.")
+        self._session.next_scan()
         return True

@@ -131,8 +131,8 @@ class ListSession(ScanSession):
     def pass_over(self, item: Item, error: FadaError, step: int = 0) -> bool:
         """Say why a scan cannot be shown, and note it in the list; go on if one was stepping."""
         try:
-            if item.path is not None and self.project.writable:
-                self.walk.worklist.keep((), {item.id: str(error)})
+            if self.project.writable:
+                self.walk.note_problem(item, str(error))
         except FadaError as other:
             self.say_error(other)
             return False

@@ -157,8 +157,10 @@ class AnnotateWidget(QWidget):
         self._poll.start()
         app = QApplication.instance()
         if app is not None:
+            app.aboutToQuit.connect(self.ahead.close)
             app.aboutToQuit.connect(runner.close)
         # The child process must not outlive the widget; `destroyed` comes without an event.
+        self.destroyed.connect(self.ahead.retire)
         self.destroyed.connect(runner.close)
 
     # Runs

@@ -15,6 +15,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_fada.workstation.ahead import Ahead
+from napari_fada.workstation.settings import settings
+from napari_fada.workstation.theme import tone
 
 
 class BatchBar(QWidget):
@@ -42,8 +44,9 @@ class BatchBar(QWidget):
             "While you look at this scan, the model reads the next one if it is new.\n"
             "What you start yourself always comes first."
         )
-        self.next.setChecked(ahead.prepare_next)
-        self.next.toggled.connect(ahead.set_prepare_next)
+        self.next.setChecked(settings().prepare_next)
+        self.next.toggled.connect(_set_prepare_next)
+        settings().events.prepare_next.connect(self._show_prepare_next)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(6)
@@ -52,7 +55,7 @@ class BatchBar(QWidget):
         self.failures = QLabel()
         self.failures.setWordWrap(True)
         self.failures.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.failures.setStyleSheet("color: #ff7366;")
+        tone(self.failures, "failed")
         row = QHBoxLayout()
         row.setSpacing(3)
         row.addWidget(self.run, 1)
@@ -69,6 +72,9 @@ class BatchBar(QWidget):
         ahead.changed.connect(self.refresh)
         self._new = 0
         self.refresh()
+
+    def _show_prepare_next(self, wanted: bool) -> None:
+        self.next.setChecked(wanted)
 
     def set_new(self, number: int) -> None:
         """Say how many scans no model has read yet."""
@@ -117,6 +123,10 @@ class BatchBar(QWidget):
         if queue.seconds_left is not None:
             parts.append(f"{_duration(queue.seconds_left)} left")
         return " · ".join(parts)
+
+
+def _set_prepare_next(wanted: bool) -> None:
+    settings().prepare_next = wanted
 
 
 def _duration(seconds: float) -> str:

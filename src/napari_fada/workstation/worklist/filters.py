@@ -21,12 +21,6 @@ ORDERS: tuple[tuple[Order, str, str], ...] = (
 )
 SCORES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 IDLE_MS = 200
-# napari's boxes are padded so widely that three in a row show no whole word.
-_NARROW = """
-QComboBox { padding: 3px 2px 3px 5px; }
-QComboBox::drop-down { width: 16px; }
-QComboBox::down-arrow { width: 9px; height: 9px; }
-"""
 
 
 class Filters(QWidget):
@@ -65,7 +59,6 @@ class Filters(QWidget):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(3)
         grid.addWidget(self.text, 0, 0, 1, 3)
-        self.setStyleSheet(_NARROW)
         combos = (self.state, self.view, self.category, self.rater, self.score, self.order)
         for i, combo in enumerate(combos):
             grid.addWidget(combo, 1 + i // 3, i % 3)

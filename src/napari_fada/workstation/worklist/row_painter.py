@@ -9,6 +9,7 @@ from qtpy.QtGui import QColor, QFont, QPainter, QPalette
 from qtpy.QtWidgets import QApplication, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from napari_fada.records.worklist import Item
+from napari_fada.workstation.theme import DARK, LIGHT
 from napari_fada.workstation.worklist.table_model import ITEM, PRESENT, SCAN, SIDE, STATE
 from napari_fada.workstation.worklist.table_model import second_line as second_line_of
 
@@ -89,11 +90,7 @@ class RowPainter(QStyledItemDelegate):
         faint = QColor(colour)
         faint.setAlpha(185)
         painter.setPen(
-            QColor("#ff7366")
-            if item.problem and colour.lightness() > 128
-            else QColor(PROBLEM)
-            if item.problem
-            else faint
+            QColor((DARK if colour.lightness() > 128 else LIGHT).failed) if item.problem else faint
         )
         _line(painter, lower, second_line_of(item), Qt.TextElideMode.ElideRight)
 

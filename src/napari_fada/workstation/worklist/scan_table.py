@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from psygnal import Signal
 from qtpy.QtCore import QItemSelectionModel, QSize, Qt
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from napari_fada.records.worklist import Item
 from napari_fada.workstation.worklist.row_painter import HEIGHT, RowPainter
@@ -104,10 +104,3 @@ class ScanTable(QTableView):
             event.ignore()
         else:
             super().keyPressEvent(event)
-
-
-def leave_for_canvas(widget: QWidget) -> None:
-    """Give the keys back to the canvas."""
-    window = widget.window()
-    if window is not None:
-        window.setFocus()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
+    QApplication,
     QFileDialog,
     QHBoxLayout,
     QLabel,
@@ -24,10 +25,13 @@ from napari_fada.errors import FadaError
 from napari_fada.indexing import IndexFinished
 from napari_fada.records.project import Project
 from napari_fada.records.worklist import STATES, Filter, Item, States
+from napari_fada.workstation import napari_private as private
 from napari_fada.workstation.ahead import ahead_of
 from napari_fada.workstation.memory import recall, remember
 from napari_fada.workstation.runner import Broken
 from napari_fada.workstation.session import session_of
+from napari_fada.workstation.settings import settings
+from napari_fada.workstation.theme import Dress
 from napari_fada.workstation.worklist.batch_bar import BatchBar
 from napari_fada.workstation.worklist.filters import Filters
 from napari_fada.workstation.worklist.list_work import (
@@ -40,7 +44,7 @@ from napari_fada.workstation.worklist.list_work import (
 )
 from napari_fada.workstation.worklist.pictures import Pictures
 from napari_fada.workstation.worklist.row_menu import RowMenu
-from napari_fada.workstation.worklist.scan_table import ScanTable, leave_for_canvas
+from napari_fada.workstation.worklist.scan_table import ScanTable
 from napari_fada.workstation.worklist.table_model import SIDE, WORDS, WorklistModel
 
 if TYPE_CHECKING:
@@ -49,6 +53,12 @@ if TYPE_CHECKING:
 NAME = "FADA worklist"
 _MANY = 20  # rows changed elsewhere: one question for all is quicker than one for each
 _SETTLE_MS = 120
+# napari's boxes are padded so widely that three in a row show no whole word.
+_NARROW = """
+QComboBox { padding: 3px 2px 3px 5px; }
+QComboBox::drop-down { width: 16px; }
+QComboBox::down-arrow { width: 9px; height: 9px; }
+"""
 SCANS = "Scans (*.png *.jpg *.jpeg *.tif *.tiff *.bmp *.dcm *.dicom *.mp4 *.avi);;All files (*)"
 LISTS = "Lists (*.txt *.csv *.tsv)"
 
@@ -84,6 +94,9 @@ class WorklistWidget(QWidget):
         self._settle.timeout.connect(self._take_changes)
         self._lay_out()
         self._connect()
+        self._dress = Dress(self, napari_viewer, _NARROW)
+        settings().events.text_percent.connect(self._dress.scale)
+        self._dress.scale(settings().text_percent)
         self._on_project()
 
     # Parts
@@ -149,6 +162,9 @@ class WorklistWidget(QWidget):
         self.table.customContextMenuRequested.connect(self._show_menu)
         self.batch.run.clicked.connect(self.run_on_new)
         self.destroyed.connect(self.files.cancel)
+        app = QApplication.instance()
+        if app is not None:
+            app.aboutToQuit.connect(self.files.close)
 
     # The list
 
@@ -317,7 +333,7 @@ class WorklistWidget(QWidget):
         self._leave()
 
     def _leave(self) -> None:
-        leave_for_canvas(self)
+        private.focus_canvas(self.session.viewer)
 
     def run_on_new(self) -> None:
         """Let the model read every scan that is new, in the order of the table."""
