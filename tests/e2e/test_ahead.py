@@ -100,6 +100,17 @@ def test_a_run_of_the_user_comes_first(desk, listed):
     assert states(listed)[NAMES[1]] == "proposed"
 
 
+def test_the_question_of_a_run_goes_with_its_scan(desk, listed):
+    show(desk, listed, NAMES[0])
+    desk.run()
+    desk.widget.run()
+    assert desk.widget.message.buttons
+    desk.widget.steps.buttons["next"].click()
+    desk.qtbot.waitUntil(lambda: desk.session.scan.name == NAMES[1])
+    assert not desk.widget.message.buttons
+    settle(desk, listed)
+
+
 def test_a_batch_reads_all_that_is_new(desk, listed):
     said = []
     desk.session.message.connect(lambda text, _level: said.append(text))

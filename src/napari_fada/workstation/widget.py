@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +50,9 @@ if TYPE_CHECKING:
 
 NOTICE = "Research and annotation only. Not a medical device."
 POLL_MS = 2000
+RUN_QUESTION = (
+    "This frame has annotations already. What you drew, corrected or accepted stays in any case."
+)
 WIDTH = 370
 
 
@@ -89,7 +92,8 @@ class AnnotateWidget(QWidget):
         actions = self._actions()
         self.tools = ToolsPanel(actions)
         self.keys = Keys(table, actions)
-        self._lay_out(actions)
+        self.steps = StepsBar(actions)
+        self._lay_out()
         self.comfort = Comfort(self)
         actions |= self.comfort.actions()
         self._connect()
@@ -99,7 +103,8 @@ class AnnotateWidget(QWidget):
         if table.problem:
             self.message.say(table.problem, "warning")
 
-    def _lay_out(self, actions: Mapping[str, Callable[[], object]]) -> None:
+    def _lay_out(self) -> None:
+        self.source.add_steps(self.steps)
         self.tabs = QTabWidget()
         self.tabs.addTab(self.review, "Review")
         self.tabs.addTab(self.classes, "Classes")
@@ -121,7 +126,6 @@ class AnnotateWidget(QWidget):
         told.addWidget(self.counts)
         told.addWidget(self.saved, 1)
         inner.addLayout(told)
-        inner.addWidget(StepsBar(actions))
         inner.addWidget(notice)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
@@ -140,6 +144,8 @@ class AnnotateWidget(QWidget):
         session.safety.ask_where = self.project.ask_where
         session.scan_changed.connect(self._on_scan)
         session.frame_changed.connect(self._show_frame)
+        session.scan_changed.connect(self._forget_question)
+        session.frame_changed.connect(self._forget_question)
         session.records_changed.connect(self._on_records)
         self.phases.run_asked.connect(self.run)
         self.phases.cancel_asked.connect(runner.cancel)
@@ -177,8 +183,7 @@ class AnnotateWidget(QWidget):
             self.start(phases, "replace")
             return
         self.message.ask(
-            "This frame has annotations already. What you drew, corrected or accepted stays in "
-            "any case.",
+            RUN_QUESTION,
             (
                 (
                     "Replace proposals",
@@ -193,6 +198,11 @@ class AnnotateWidget(QWidget):
                 ("Cancel", "Do not run the model", lambda: None),
             ),
         )
+
+    def _forget_question(self, _frame: int = 0) -> None:
+        """Put the question of a run away: it was about the frame that was shown then."""
+        if self.message.text == RUN_QUESTION:
+            self.message.dismiss()
 
     def start(self, phases: tuple[Phase, ...], show: Instead) -> bool:
         """Start a run without asking."""
@@ -355,6 +365,7 @@ class AnnotateWidget(QWidget):
         self.tools.show_keys(self.keys.table)
         self.frames.show_keys(self.keys.table)
         self.review.show_keys(self.keys.table)
+        self.steps.show_keys(self.keys.table)
         self.comfort.show_keys_in_tips()
 
     def close_session(self) -> None:

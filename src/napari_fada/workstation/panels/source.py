@@ -64,8 +64,9 @@ class SourcePanel(QWidget):
         rows = ((QLabel("Scan"), self.scans, open_button), (QLabel("Model"), self.models, browse))
         for i, row in enumerate(rows):
             for j, widget in enumerate(row):
-                grid.addWidget(widget, i, j)
+                grid.addWidget(widget, i, j, 1, 2 if widget is browse else 1)
         grid.setColumnStretch(1, 1)
+        self._grid = grid
 
         layers = session.viewer.layers.events
         layers.inserted.connect(self.list_scans)
@@ -73,6 +74,10 @@ class SourcePanel(QWidget):
         session.scan_changed.connect(self.list_scans)
         self.list_models()
         self.list_scans()
+
+    def add_steps(self, steps: QWidget) -> None:
+        """Put the way from scan to scan beside the choice of the scan."""
+        self._grid.addWidget(steps, 0, 3)
 
     # Scan
 

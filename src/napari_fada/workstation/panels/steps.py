@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QToolButton, QWidget
+
+from napari_fada.workstation.keys import KeyTable
 
 STEPS = (
-    ("previous", "◀ Previous", "The scan before this one that waits for review"),
-    ("search_scan", "Worklist", "All scans of the project: find, sort, open folders, run on many"),
-    (
-        "next",
-        "Next ▶",
-        "The next scan that waits for review, by filter and order",
-    ),
+    ("previous", "◀", "The scan before this one that waits for review"),
+    ("search_scan", "List", "The worklist: find, sort, open folders, run on many"),
+    ("next", "▶", "The next scan that waits for review, by filter and order"),
 )
 
 
@@ -31,10 +29,18 @@ class StepsBar(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(3)
-        self.buttons: dict[str, QPushButton] = {}
+        self.buttons: dict[str, QToolButton] = {}
         for name, text, tip in STEPS:
-            button = QPushButton(text)
-            button.setToolTip(tip)
+            button = QToolButton()
+            button.setObjectName("fada-tool")
+            button.setText(text)
+            button.setAccessibleName(tip)
             button.clicked.connect(lambda _=False, name=name: does[name]())
-            row.addWidget(button, 1)
+            row.addWidget(button)
             self.buttons[name] = button
+
+    def show_keys(self, table: KeyTable) -> None:
+        """Name in the tooltips the keys that do the same, as they are now."""
+        for name, _, tip in STEPS:
+            key = table[name]
+            self.buttons[name].setToolTip(f"{tip} ({key})" if key else tip)

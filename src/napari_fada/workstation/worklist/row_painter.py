@@ -26,6 +26,7 @@ CHIPS = {
 }
 PROBLEM = "#ab362d"
 MARK = "#5aa9e6"
+EDGE = QColor(255, 255, 255, 90)  # or the chip of a new scan would not be seen in a chosen row
 
 
 class RowPainter(QStyledItemDelegate):
@@ -77,7 +78,10 @@ class RowPainter(QStyledItemDelegate):
         colour = option.palette.color(QPalette.ColorRole.Text)
         left = frame.right() + 7
         half = rect.height() // 2
+        told = second_line_of(item)
         upper = QRect(left, rect.top() + 4, rect.right() - left - 2, half - 4)
+        if not told:
+            upper.setBottom(rect.bottom() - 4)
         lower = QRect(left, rect.top() + half, rect.right() - left - 2, half - 5)
         font = QFont(option.font)
         font.setBold(present)
@@ -92,13 +96,13 @@ class RowPainter(QStyledItemDelegate):
         painter.setPen(
             QColor((DARK if colour.lightness() > 128 else LIGHT).failed) if item.problem else faint
         )
-        _line(painter, lower, second_line_of(item), Qt.TextElideMode.ElideRight)
+        _line(painter, lower, told, Qt.TextElideMode.ElideRight)
 
     def _chip(self, painter: QPainter, rect: QRect, text: str, colour: str) -> None:
         height = painter.fontMetrics().height() + 4
         chip = QRect(rect.left() + 2, 0, rect.width() - 4, height)
         chip.moveTop(rect.center().y() - height // 2)
-        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setPen(EDGE)
         painter.setBrush(QColor(colour))
         painter.drawRoundedRect(chip, height / 2, height / 2)
         painter.setPen(QColor("white"))
