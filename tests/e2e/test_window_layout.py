@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QApplication, QDockWidget
 
 from napari_fada.workstation import napari_private as private
 from napari_fada.workstation.memory import recall
+from napari_fada.workstation.worklist.docking import find_worklist
 
 
 def dock_of(desk):
@@ -70,3 +71,13 @@ def test_closing_the_window_is_not_taken_for_closing_docks(shown):
     window.hide()
     desk.widget.comfort.layout.note()
     assert recall("layout") == before
+
+
+def test_a_worklist_that_was_open_is_opened_again(shown):
+    desk, _ = shown()
+    assert find_worklist(desk.viewer) is None
+    desk.widget.show_worklist()
+    QApplication.processEvents()
+    desk.widget.comfort.layout.note()
+    again, _ = shown()
+    assert find_worklist(again.viewer) is not None

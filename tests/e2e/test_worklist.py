@@ -125,15 +125,15 @@ def test_enter_opens_and_arrows_walk(desk, listed):
     assert desk.session.walk.present == present.id
 
 
-@pytest.mark.parametrize("role", [None, "boxes", "polygons", "masks", "keypoints"])
-def test_keys_walk_over_what_waits_for_review(desk, listed, role):
+def test_keys_walk_over_what_waits_for_review(desk, listed):
     open_name(desk, listed, NAMES[0])
     review.skip_scan(desk.session.project, listed.model.items[row(listed, NAMES[1])].sha256, 0)
-    target = desk.viewer if role is None else desk.layer(role)
-    press(target, "Alt-Right")
-    desk.qtbot.waitUntil(lambda: desk.session.scan.name == NAMES[2])
-    press(target, "Alt-Left")
-    desk.qtbot.waitUntil(lambda: desk.session.scan.name == NAMES[0])
+    for role in (None, "boxes", "polygons", "masks", "keypoints"):
+        target = desk.viewer if role is None else desk.layer(role)
+        press(target, "Alt-Right")
+        desk.qtbot.waitUntil(lambda: desk.session.scan.name == NAMES[2])
+        press(target, "Alt-Left")
+        desk.qtbot.waitUntil(lambda: desk.session.scan.name == NAMES[0])
 
 
 def test_the_search_has_a_key(desk):
@@ -142,6 +142,27 @@ def test_the_search_has_a_key(desk):
     assert worklist is not None
     press(desk.viewer, "Alt-W")
     assert find_worklist(desk.viewer) is worklist
+
+
+def test_opened_from_the_menu_and_closed_again(desk):
+    """From napari's menu it comes on the right and under a longer name."""
+    opened = WorklistWidget(desk.viewer)
+    desk.viewer.window.add_dock_widget(opened, name="FADA worklist (napari-fada)", area="right")
+    press(desk.viewer, "Alt-W")
+    assert find_worklist(desk.viewer) is opened
+    opened._go_to_the_left()
+    left = Qt.DockWidgetArea.LeftDockWidgetArea
+    window = desk.viewer.window._qt_window
+    assert window.dockWidgetArea(opened.parentWidget()) == left
+    with desk.qtbot.waitSignal(opened.destroyed):
+        desk.viewer.window.remove_dock_widget(opened)
+        opened.deleteLater()
+    desk.widget.ahead.changed.emit()  # nobody is there any more to be told
+    desk.session.list_changed.emit()
+    settings().prepare_next = False
+    assert find_worklist(desk.viewer) is None
+    press(desk.viewer, "Alt-W")
+    assert find_worklist(desk.viewer) is not None
 
 
 def test_one_page_goes_through_the_list(desk, listed):

@@ -97,6 +97,7 @@ class Ahead:
         """Read no more: the window that had the engine is gone. Opening goes on."""
         self._runner = None
         self._reading.cancel()
+        self.saved.disconnect()
         self.changed.emit()
 
     @property

@@ -15,12 +15,12 @@ from napari_fada.workstation.panels.cheat_sheet import CheatSheet
 from napari_fada.workstation.settings import settings
 from napari_fada.workstation.theme import Dress
 from napari_fada.workstation.window_layout import WindowLayout
+from napari_fada.workstation.worklist.docking import NAME, show_worklist
 
 if TYPE_CHECKING:
     from napari_fada.workstation.widget import AnnotateWidget
 
 TIP = "fada-tip"
-REOPENED = ("FADA worklist",)
 
 
 class Comfort(QObject):
@@ -39,7 +39,7 @@ class Comfort(QObject):
         self._dresses = [Dress(widget, viewer)]
         self.focus = FocusKeeper(viewer, widget.keys.table, self)
         self.focus.watch(widget)
-        self.layout = WindowLayout(viewer, widget.tabs, REOPENED, self)
+        self.layout = WindowLayout(viewer, widget.tabs, {NAME: lambda: show_worklist(viewer)}, self)
         self._sheet: CheatSheet | None = None
         private.dark_canvas(viewer)
         settings().events.text_percent.connect(self._scale)

@@ -6,6 +6,7 @@ tab, and the folds. After the start nothing is moved: what a user then changes i
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from qtpy.QtCore import QByteArray, QEvent, QObject, QTimer
@@ -14,7 +15,6 @@ from qtpy.QtWidgets import QDockWidget, QMainWindow, QTabWidget
 from napari_fada.workstation import napari_private as private
 from napari_fada.workstation.memory import recall, remember
 
-PLUGIN = "napari-fada"
 SETTLE_MS = 400
 VERSION = 1
 
@@ -28,14 +28,18 @@ class WindowLayout(QObject):
         Whose window.
     tabs : QTabWidget
         The tab that is shown is remembered by its name.
-    reopened : sequence of str
-        Names of our other docks that are opened again if they were open.
+    reopened : mapping of str to callable
+        Names of our other docks that are opened again if they were open, and what opens them.
     parent : QObject
         When it goes, the work ends.
     """
 
     def __init__(
-        self, viewer: Any, tabs: QTabWidget, reopened: tuple[str, ...], parent: QObject
+        self,
+        viewer: Any,
+        tabs: QTabWidget,
+        reopened: Mapping[str, Callable[[], object]],
+        parent: QObject,
     ) -> None:
         super().__init__(parent)
         self._viewer, self._tabs, self._reopened = viewer, tabs, reopened
@@ -61,13 +65,9 @@ class WindowLayout(QObject):
             self._watch(dock)
 
     def _reopen(self, names: Any) -> None:
-        here = self._viewer.window.dock_widgets
-        for name in self._reopened:
-            if name in names and name not in here:
-                try:
-                    self._viewer.window.add_plugin_dock_widget(PLUGIN, name)
-                except (KeyError, ValueError):  # not installed as a plugin (run from a script)
-                    return
+        for name, opens in self._reopened.items():
+            if name in names:
+                opens()
 
     def _watch(self, dock: QDockWidget) -> None:
         dock.installEventFilter(self)
@@ -91,8 +91,12 @@ class WindowLayout(QObject):
         # A window that closes hides its docks: that is not how the user left them.
         if window is None or not window.isVisible() or window.isMinimized():
             return
+        # Opened from napari's menu a dock has the plugin's name behind its own.
+        here = self._viewer.window.dock_widgets.items()
         shown = [
-            name for name in self._reopened if _is_open(self._viewer.window.dock_widgets.get(name))
+            name
+            for name in self._reopened
+            if any(_is_open(widget) for full, widget in here if full.startswith(name))
         ]
         state = bytes(window.saveState(VERSION).toBase64().data()).decode("ascii")
         remember(

@@ -46,7 +46,6 @@ class BatchBar(QWidget):
         )
         self.next.setChecked(settings().prepare_next)
         self.next.toggled.connect(_set_prepare_next)
-        settings().events.prepare_next.connect(self._show_prepare_next)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(6)
@@ -69,11 +68,11 @@ class BatchBar(QWidget):
         grid.addWidget(self.label, 2, 0)
         grid.addWidget(self.failures, 3, 0)
         grid.addWidget(self.next, 4, 0)
-        ahead.changed.connect(self.refresh)
         self._new = 0
         self.refresh()
 
-    def _show_prepare_next(self, wanted: bool) -> None:
+    def show_prepare_next(self, wanted: bool) -> None:
+        """Show whether the next scan is prepared."""
         self.next.setChecked(wanted)
 
     def set_new(self, number: int) -> None:

@@ -10,6 +10,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QApplication,
+    QDockWidget,
     QFileDialog,
     QHBoxLayout,
     QLabel,
@@ -43,9 +44,11 @@ from napari_fada.workstation.worklist.list_work import (
     Queries,
 )
 from napari_fada.workstation.worklist.pictures import Pictures
+from napari_fada.workstation.worklist.placing import put_with_layers
 from napari_fada.workstation.worklist.row_menu import RowMenu
 from napari_fada.workstation.worklist.scan_table import ScanTable
 from napari_fada.workstation.worklist.table_model import SIDE, WORDS, WorklistModel
+from napari_fada.workstation.worklist.ties import Ties
 
 if TYPE_CHECKING:
     import napari
@@ -85,6 +88,7 @@ class WorklistWidget(QWidget):
         self.queries = Queries(self._on_found)
         self.menu = RowMenu(self.session, self.ahead, self.ask)
         self.counts: Mapping[States, int] = {}
+        self._ties = Ties()
         self._project: Project | None = None
         self._changed: set[str] = set()
         self._closed = False
@@ -94,8 +98,13 @@ class WorklistWidget(QWidget):
         self._settle.timeout.connect(self._take_changes)
         self._lay_out()
         self._connect()
+        self._place = QTimer(self)
+        self._place.setSingleShot(True)
+        self._place.setInterval(0)
+        self._place.timeout.connect(self._go_to_the_left)
+        self._shown = False
         self._dress = Dress(self, napari_viewer, _NARROW)
-        settings().events.text_percent.connect(self._dress.scale)
+        self._ties.tie(settings().events.text_percent, self._dress.scale)
         self._dress.scale(settings().text_percent)
         self._on_project()
 
@@ -149,10 +158,15 @@ class WorklistWidget(QWidget):
 
     def _connect(self) -> None:
         session = self.session
-        session.project_changed.connect(self._on_project)
-        session.scan_changed.connect(self._on_scan)
-        session.list_changed.connect(self._on_list)
-        session.item_failed.connect(self._on_item_failed)
+        for signal, slot in (
+            (session.project_changed, self._on_project),
+            (session.scan_changed, self._on_scan),
+            (session.list_changed, self._on_list),
+            (session.item_failed, self._on_item_failed),
+            (self.ahead.changed, self.batch.refresh),
+            (settings().events.prepare_next, self.batch.show_prepare_next),
+        ):
+            self._ties.tie(signal, slot)
         self._elsewhere.connect(self._on_changed)
         self.filters.changed.connect(self._on_filters)
         self.filters.left.connect(self.table.enter)
@@ -161,7 +175,9 @@ class WorklistWidget(QWidget):
         self.table.left.connect(self._leave)
         self.table.customContextMenuRequested.connect(self._show_menu)
         self.batch.run.clicked.connect(self.run_on_new)
-        self.destroyed.connect(self.files.cancel)
+        # A method of this widget would not be called any more when it is destroyed.
+        ties, files, queries = self._ties, self.files, self.queries
+        self.destroyed.connect(lambda: _end(ties, files, queries))
         app = QApplication.instance()
         if app is not None:
             app.aboutToQuit.connect(self.files.close)
@@ -197,13 +213,11 @@ class WorklistWidget(QWidget):
         except FadaError as error:
             self.session.say_error(error)
             return
-        if self._project is not None:
-            self._project.changed.disconnect(self._on_project_changed)
-        else:
+        if self._project is None:
             where, order = _remembered()
             self.session.look_for(where, order)
         self._project = walk.worklist.project
-        self._project.changed.connect(self._on_project_changed)
+        self._ties.tie(self._project.changed, self._on_project_changed)
         self.filters.show_filter(walk.where, walk.order)
         self.ask()
         if self._project.writable:
@@ -347,6 +361,25 @@ class WorklistWidget(QWidget):
         if items and viewport is not None:
             self.menu.build(items, self).popup(viewport.mapToGlobal(at))
 
+    # Place
+
+    def showEvent(self, event: Any) -> None:  # noqa: N802
+        """Go to the left when first shown: napari puts what its menu opens on the right."""
+        super().showEvent(event)
+        if not self._shown:
+            self._shown = True
+            self._place.start()
+
+    def _go_to_the_left(self) -> None:
+        dock = self.parentWidget()
+        window = private.main_window(self.session.viewer)
+        right = Qt.DockWidgetArea.RightDockWidgetArea
+        if window is None or not isinstance(dock, QDockWidget) or dock.isFloating():
+            return
+        if window.dockWidgetArea(dock) == right:
+            put_with_layers(dock)
+            dock.raise_()
+
     # Keys, dropped files
 
     def focus_search(self) -> None:
@@ -389,8 +422,13 @@ class WorklistWidget(QWidget):
         """Stop what runs; what was opened is in the project."""
         self._closed = True
         self._settle.stop()
-        self.files.close()
-        self.queries.close()
+        _end(self._ties, self.files, self.queries)
+
+
+def _end(ties: Ties, files: Files, queries: Queries) -> None:
+    ties.cut()
+    files.close()
+    queries.close()
 
 
 def _files(number: int) -> str:
