@@ -59,6 +59,12 @@ class Desk:
 
 
 @pytest.fixture(autouse=True)
+def _viewers_come_and_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the viewer of a test be given back: the program keeps its own to the end."""
+    monkeypatch.setattr("napari_fada.workstation.warm_up.settle_memory", lambda: None)
+
+
+@pytest.fixture(autouse=True)
 def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Keep the user's own project and settings out of the tests."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))

@@ -9,13 +9,19 @@ Meanwhile a thread imports what a run needs. At the first run its worker would d
 threads would wait for each other at every call into Qt or OpenGL: the one that holds Python's lock
 keeps it for five milliseconds unless told otherwise, and a drawing of the canvas gives it away
 hundreds of times. So the lock is handed on sooner, too.
+
+Python's own search for rubbish is the longest stall of all: a full one walks over everything that
+napari, Qt and we have imported, for a fifth of a second, in whichever thread happens to need memory.
+What is there once all is imported stays until the end, so it is taken out of these searches.
 """
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
 import threading
+from functools import cache
 from typing import Any
 
 from napari.utils import progress
@@ -31,6 +37,7 @@ SWITCH_SECONDS = 0.001
 NEEDED = ("napari_fada.models", "napari_fada.pipeline", "napari_fada.engines.host", "gguf")
 
 
+@cache
 def import_ahead() -> None:
     """Import what a run needs; a module that is missing is told of when it is needed."""
     for name in NEEDED:
@@ -38,6 +45,15 @@ def import_ahead() -> None:
             importlib.import_module(name)
         except ImportError:
             continue
+    settle_memory()
+
+
+def settle_memory() -> None:
+    """Take what exists now out of the searches for rubbish; once, when all is imported.
+
+    The viewer is among it. One that is closed while the program goes on is not given back whole.
+    """
+    gc.freeze()
 
 
 class WarmUp(QObject):
