@@ -11,7 +11,7 @@ keeps it for five milliseconds unless told otherwise, and a drawing of the canva
 hundreds of times. So the lock is handed on sooner, too.
 
 Python's own search for rubbish is the longest stall of all: a full one walks over everything that
-napari, Qt and we have imported, for a fifth of a second, in whichever thread needs memory just then.
+napari, Qt and we have imported, for a fifth of a second, whichever thread needs memory just then.
 What is there once all is imported stays until the end, so it is taken out of these searches.
 """
 
