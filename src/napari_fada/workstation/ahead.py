@@ -164,7 +164,10 @@ class Ahead:
 
     def _look_now(self) -> None:
         session = self._session
-        if session.scan is None or self._looking.running:
+        if self._looking.running:
+            return
+        if session.scan is None:
+            self._look_again = False
             return
         try:
             walk = session.walk

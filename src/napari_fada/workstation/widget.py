@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -68,6 +69,7 @@ class AnnotateWidget(QWidget):
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self.session = session_of(napari_viewer)
+        self._bound: Callable[[], Any] = lambda: None  # layers that have our keys
         self.runner = Runner(self.session)
         self.ahead = ahead_of(self.session)
         self.message = MessageBar()
@@ -264,10 +266,13 @@ class AnnotateWidget(QWidget):
     def _on_scan(self) -> None:
         layers = self.session.layers
         self.frames.place()
-        if layers is not None:
+        if layers is not None and self._bound() is not layers:
+            # One set goes through a worklist, and binding takes as long as drawing the canvas.
+            self._bound = weakref.ref(layers)
             # The image, too: napari has keys for it (Y and O turn a plane in 3D).
             self.keys.bind(self.session.image, *layers.layers)
             drawing.bind_paste(layers)
+        if layers is not None:
             self.shaping.points.listen()
         self.phases.run_button.setEnabled(layers is not None and not self.runner.running)
         self._show_frame()
