@@ -260,6 +260,7 @@ def test_reviewing_needs_no_engine(make_napari_viewer, qtbot, folder, tmp_path):
         worklist.add([folder])
         qtbot.waitUntil(lambda: worklist.at_rest and len(worklist.model.items) == 13)
         assert not worklist.batch.run.isEnabled()
+        qtbot.waitUntil(lambda: worklist.ahead.at_rest)  # before any scan is shown
         session.next_scan()
         qtbot.waitUntil(lambda: session.scan is not None and session.scan.name == NAMES[0])
         review.skip_scan(session.project, session.scan.sha256, 0)
