@@ -6,12 +6,16 @@ BIN := $(VENV)/bin
 # The CPU is enough for the tests; where a CPU build of this version is at hand pip takes it.
 TORCH ?= torch==2.13.0
 XVFB := $(shell test -z "$$DISPLAY$$WAYLAND_DISPLAY" && echo 'xvfb-run -a -s "-screen 0 1280x1024x24"')
+# What `make demo` reads: a real scan where the data of the tests are at hand, else a phantom made
+# on the spot. `make demo SCAN=file` reads yours.
+NAPARI_FADA_DATA ?= ../shared/data
+SCAN ?= $(wildcard $(NAPARI_FADA_DATA)/hc18/images/443_HC.png)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: demo test lint types check-manifest pytest setup setup-test clean
 
 demo: setup
-	$(BIN)/napari-fada demo --out demo-output
+	$(BIN)/napari-fada demo $(SCAN) --out demo-output
 
 test: setup-test lint types check-manifest pytest
 
