@@ -114,11 +114,6 @@ class Filters(QWidget):
         ):
             _choose(combo, value)
 
-    def clear(self) -> None:
-        """Let every row through."""
-        self.show_filter(Filter(), self.order.currentData())
-        self.changed.emit()
-
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
         """Walk from the search to the table with the arrow, leave it with Escape."""
         if event is not None and event.type() == QEvent.Type.KeyPress:
