@@ -23,6 +23,7 @@ from napari_fada.workstation.adjudicate_widget import AdjudicateWidget
 from napari_fada.workstation.drawing import draw
 from napari_fada.workstation.session import session_of
 from napari_fada.workstation.widget import AnnotateWidget
+from napari_fada.workstation.worklist.docking import find_worklist, show_worklist
 
 LARGEST = 200_000
 
@@ -91,10 +92,29 @@ def main(scan: Path, out: Path) -> None:
         widget.tabs.setCurrentWidget(widget.review)
         shoot("window-light")
         viewer.theme = "dark"
+        _list(viewer, widget, sorted(scan.parent.glob("*.png"))[:200], pump)
+        shoot("window-worklist")
+        find_worklist(viewer).close_list()
+        viewer.window.remove_dock_widget(find_worklist(viewer))
         _adjudicate(viewer, Path(folder), pump)
         shoot("window-adjudicate")
         widget.close_session()
     viewer.close()
+
+
+def _list(
+    viewer: napari.Viewer, widget: AnnotateWidget, scans: list[Path], pump: Callable[[float], None]
+) -> None:
+    """List scans, read some of them, and stand before one of them."""
+    worklist = show_worklist(viewer)
+    worklist.add(scans)
+    while not worklist.at_rest:
+        pump(0.1)
+    worklist.run_on_new()
+    pump(9.0)
+    widget.ahead.pause(True)
+    widget.session.next_scan()
+    pump(1.5)
 
 
 def _adjudicate(viewer: napari.Viewer, folder: Path, pump: Callable[[float], None]) -> None:
