@@ -95,7 +95,7 @@ def main(scan: Path, out: Path) -> None:
         _list(viewer, widget, sorted(scan.parent.glob("*.png"))[:200], pump)
         shoot("window-worklist")
         find_worklist(viewer).close_list()
-        viewer.window.remove_dock_widget(find_worklist(viewer))
+        session.open_path(scan)
         _adjudicate(viewer, Path(folder), pump)
         shoot("window-adjudicate")
         widget.close_session()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from PIL import Image
 
 from napari_fada.errors import ProjectError
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.project import Project
 from napari_fada.workstation.layers import role_of
+from napari_fada.workstation.scan_layers import image_layers
 from napari_fada.workstation.session import Session, session_of
 
 BOX = ((100.0, 100.0), (300.0, 200.0))
@@ -180,3 +182,17 @@ def test_what_is_coming_cannot_be_edited_and_is_not_lost(bench, qtbot):
     assert len(layer.data) == 1
     bench.session.end_preview()
     qtbot.waitUntil(lambda: len(layer.data) == 0)
+
+
+def test_the_scan_that_is_opened_is_the_one_that_is_seen(bench, tmp_path):
+    paths = [tmp_path / "one.png", tmp_path / "two.png"]
+    for i, path in enumerate(paths):
+        Image.fromarray(np.full((60, 90), 50 * i, np.uint8)).save(path)
+    seen = []
+    for path in (*paths, paths[0]):
+        assert bench.session.open_path(path)
+        scans = [layer for layer in image_layers(bench.viewer) if layer.name != "scan"]
+        (shown,) = [layer for layer in scans if layer.visible]
+        assert shown is bench.session.image
+        seen.append(int(shown.data.max()))
+    assert seen == [0, 50, 0]

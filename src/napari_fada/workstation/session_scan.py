@@ -218,10 +218,18 @@ class ScanSession:
             self.scan = self.image = None
             self.scan_changed.emit()
             return False
+        self._show_alone(image)
         self.layers = LayerSet(self.viewer, image, scan.sha256, cast(Desk, self))
         self.refresh()
         self._tell_scan(scan)
         return True
+
+    def _show_alone(self, image: Any) -> None:
+        """Let the scan be seen, and no other one over or around it."""
+        for other in scan_layers.image_layers(self.viewer):
+            if other is not image and role_of(other) == "scan":
+                other.visible = False
+        image.visible = True
 
     def show_scan(self, scan: Scan, shown: LayerData | None = None, *, known: bool = False) -> bool:
         """Show a scan of a worklist, in the layers of the one before where they fit.
@@ -248,10 +256,6 @@ class ScanSession:
         except FadaError as error:
             self.say_error(error)
             return False
-        for other in scan_layers.image_layers(self.viewer):
-            if other is not image and role_of(other) == "scan":
-                other.visible = False  # a larger one beneath would show around it
-        image.visible = True
         taken = self._take_scan(scan, image)
         self.viewer.reset_view()
         return taken
