@@ -14,6 +14,7 @@ from napari.components import ViewerModel
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.project import Project
 from napari_fada.records.reading import ModelRef, PhaseResult, Reading
+from napari_fada.workstation import napari_private
 from napari_fada.workstation.session import Session
 from napari_fada.workstation.settings import FileKeeper, use_keeper
 
@@ -40,6 +41,16 @@ def reading_of(session: Session, *annotations: Annotation, frame: int = 0) -> Re
         view="BPD_PLANE",
         annotations=annotations,
     )
+
+
+@pytest.fixture(autouse=True)
+def _at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do at once what waits for a turn of the event loop, where no ``qtbot`` turns it.
+
+    Without an application that is so anyway, but the tests with a window leave one behind.
+    """
+    if "qtbot" not in request.fixturenames:
+        monkeypatch.setattr(napari_private, "later", lambda does, milliseconds=0: does())
 
 
 @dataclass
