@@ -50,7 +50,7 @@ def _at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     Without an application that is so anyway, but the tests with a window leave one behind.
     """
     if "qtbot" not in request.fixturenames:
-        monkeypatch.setattr(napari_private, "later", lambda does, milliseconds=0: does())
+        monkeypatch.setattr(napari_private, "later", lambda does, *_: does())
 
 
 @dataclass
