@@ -84,7 +84,8 @@ def test_two_processes_on_one_file_lose_nothing(path):
     lines = [w.stdout.readline() for w in writers]
     for writer in writers:
         lines += [writer.stdout.readline() for _ in range(40)]
-    with Project.open(path) as here:  # a third window looks on and edits, too
+    # A third window looks on and edits, too; between two that never rest its turn may take long.
+    with Project.open(path, timeout=60) as here:
         seen = []
         here.changed.connect(lambda *key: seen.append(key))
         mine = here.edit(*KEY, add=[box(source="expert")]).entry.id

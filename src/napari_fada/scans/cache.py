@@ -95,17 +95,17 @@ class FrameCache:
             self._read_ahead()
 
     def _decoded(self, index: int) -> Frame:
-        with self._taken(index):
+        with self._taken(index):  # until the frame can be found, or another thread decodes it too
             frame = self.scan.frame(index)
-        frame.setflags(write=False)
-        with self._changed:
-            self.decodes += 1
-            self._frames[index] = frame
-            held = sum(f.nbytes for f in self._frames.values())
-            for far in sorted(self._frames, key=lambda k: -abs(k - self._at)):
-                if held <= self.max_bytes or len(self._frames) == 1:
-                    break
-                held -= self._frames.pop(far).nbytes
+            frame.setflags(write=False)
+            with self._changed:
+                self.decodes += 1
+                self._frames[index] = frame
+                held = sum(f.nbytes for f in self._frames.values())
+                for far in sorted(self._frames, key=lambda k: -abs(k - self._at)):
+                    if held <= self.max_bytes or len(self._frames) == 1:
+                        break
+                    held -= self._frames.pop(far).nbytes
         return frame
 
     @contextmanager
