@@ -5,7 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The CPU is enough for the tests; where a CPU build of this version is at hand pip takes it.
 TORCH ?= torch==2.13.0
-XVFB := $(shell test -z "$$DISPLAY$$WAYLAND_DISPLAY" && echo 'xvfb-run -a -s "-screen 0 1280x1024x24"')
+# Test processes side by side.
+JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 # What `make demo` reads: a real scan where the data of the tests are at hand, else a phantom made
 # on the spot. `make demo SCAN=file` reads yours.
 NAPARI_FADA_DATA ?= ../shared/data
@@ -31,7 +32,7 @@ check-manifest:
 	$(BIN)/npe2 validate src/napari_fada/napari.yaml
 
 pytest:
-	$(XVFB) $(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 setup: $(VENV)/.demo-ready
 setup-test: $(VENV)/.test-ready
