@@ -2,7 +2,7 @@
 
 Interpret and classify do not depend on each other, nor do detect and segment: each pair can
 be decoded as one batch. Whether that is faster depends on the cores; the engine's default
-(BATCH_FROM_THREADS in engines/llama/session.py) follows from the table printed here.
+(BATCH_FROM_THREADS in engines/llama/plan.py) follows from the table printed here.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ that shrinks kills the process. Here arrays are skipped and nothing is mapped.
 
 from __future__ import annotations
 
+import math
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,17 +42,28 @@ class WrongVersionError(BadHeaderError):
 
 
 @dataclass(frozen=True, slots=True)
+class Tensor:
+    """What a header says of one tensor: its shape (fastest axis first), ggml type and bytes."""
+
+    name: str
+    shape: tuple[int, ...]
+    kind: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class GgufHeader:
     """Metadata of a GGUF file.
 
     ``fields`` holds strings and numbers, no arrays; ``length`` is what the file must
-    measure for all its tensors to be there.
+    measure for all its tensors to be there; ``table`` describes the tensors.
     """
 
     version: int
     fields: dict[str, Scalar] = field(repr=False)
     tensors: int
     length: int
+    table: tuple[Tensor, ...] = field(default=(), repr=False)
 
     def text(self, key: str) -> str:
         """Return a string field, empty if it is missing or of another type."""
@@ -101,13 +113,17 @@ class _Reader:
             if value is not None:
                 fields.setdefault(key, value)
         self._need(tensors * 24)
-        end = max((self._tensor_end() for _ in range(tensors)), default=0)
+        ends, table = [0], []
+        for _ in range(tensors):
+            tensor, offset = self._tensor()
+            table.append(tensor)
+            ends.append(offset + tensor.size)
         alignment = fields.get("general.alignment", 32)
         if not isinstance(alignment, int) or alignment <= 0 or alignment & (alignment - 1):
             raise BadHeaderError(f"its alignment is {alignment!r}")
         used = size - self._left
         data = -(-used // alignment) * alignment if tensors else used
-        return GgufHeader(version, fields, tensors, data + end)
+        return GgufHeader(version, fields, tensors, data + max(ends), tuple(table))
 
     def _need(self, count: int) -> None:
         if count > self._left:
@@ -175,17 +191,16 @@ class _Reader:
         self._file.seek(begin + done + at)
         self._left -= done + at
 
-    def _tensor_end(self) -> int:
-        """Read what is said of a tensor and return where its data end, from where data begin."""
-        self._string(_MAX_KEY)
+    def _tensor(self) -> tuple[Tensor, int]:
+        """Read what is said of a tensor, and where its data begin (from where data begin)."""
+        name = self._string(_MAX_KEY)
         dimensions = self._number("<I")
         if dimensions > _MAX_DIMENSIONS:
             raise BadHeaderError(f"it has a tensor of {dimensions} dimensions")
-        elements = 1
-        for _ in range(dimensions):
-            elements *= self._number("<Q")
-        block, size = _block_sizes().get(self._number("<I"), (1, 0))
-        return self._number("<Q") + elements // block * size
+        shape = tuple(self._number("<Q") for _ in range(dimensions))
+        kind = self._number("<I")
+        block, size = _block_sizes().get(kind, (1, 0))
+        return Tensor(name, shape, kind, math.prod(shape) // block * size), self._number("<Q")
 
 
 def _block_sizes() -> dict[int, tuple[int, int]]:

@@ -12,6 +12,7 @@ from napari_fada.engines.host import HostedEngine, Spec
 from napari_fada.engines.protocol import Engine, EngineInfo
 from napari_fada.errors import ModelError
 from napari_fada.models.catalogue import find_pack
+from napari_fada.models.fitting import Options, check_fits
 from napari_fada.models.gguf_files import GgufFile
 from napari_fada.models.pack import Pack, with_digests
 from napari_fada.records.reading import ModelRef
@@ -26,6 +27,7 @@ def load_engine(
     hosted: bool = True,
     threads: int | None = None,
     prompt_set: str | None = None,
+    force: bool = False,
     **options: Any,
 ) -> Engine:
     """Find a model, check its files, load it and return the engine.
@@ -40,14 +42,16 @@ def load_engine(
         Processor threads; the engine chooses if None.
     prompt_set : str, optional
         Name or path of the prompts to ask with, if not the pack's own.
+    force : bool
+        Load the model even if it seems not to fit into memory.
     **options
         For the engine, see `napari_fada.engines.llama.LlamaEngine`.
 
     Raises
     ------
     ModelError
-        If the model is not found, or one of its files is missing, damaged or of the wrong
-        kind; says which.
+        If the model is not found, one of its files is missing, damaged or of the wrong
+        kind, or it does not fit into memory; says which.
     EngineError
         If the engine cannot start.
     """
@@ -65,6 +69,7 @@ def load_engine(
             todo='Install it with: pip install "napari-fada[gguf]" (it is compiled on the way: '
             "a C++ compiler is needed, and some minutes).",
         )
+    fit = check_fits(pack, Options.of({"threads": threads, **options}), force=force)
     kwargs: dict[str, Any] = {
         "text_gguf": text.path,
         "vision_gguf": image_part.path,
@@ -72,6 +77,8 @@ def load_engine(
         "image_size": pack.image_size,
         "threads": threads,
         **options,
+        "gpu_layers": fit.options.gpu_layers,
+        "lanes": fit.options.lanes,
     }
     if hosted:
         return HostedEngine(Spec(FACTORY, kwargs, threads=threads))

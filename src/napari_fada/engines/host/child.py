@@ -20,6 +20,8 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from napari_fada.engines.host import wire
 from napari_fada.engines.host.spec import Health, Spec
 from napari_fada.engines.protocol import Engine
@@ -136,8 +138,22 @@ def _portable(error: Exception, what: str) -> FadaError:
 
 
 def _health() -> Health:
-    rss = None
-    with contextlib.suppress(OSError, AttributeError, ValueError):
-        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
-        rss = int(pages) * os.sysconf("SC_PAGE_SIZE")
-    return Health(pid=os.getpid(), rss_bytes=rss, cpu_seconds=time.process_time())
+    process = psutil.Process()
+    memory = process.memory_info()
+    return Health(process.pid, memory.rss, time.process_time(), _peak(memory))
+
+
+def _peak(memory: Any) -> int | None:
+    """Return the most memory this process has had, None where the system does not say."""
+    if (windows := getattr(memory, "peak_wset", None)) is not None:
+        return int(windows)
+    with contextlib.suppress(OSError, ValueError, IndexError, StopIteration):
+        # not getrusage: there the parent's peak is inherited
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        return next(int(s.split()[1]) * 1024 for s in lines if s.startswith("VmHWM"))
+    with contextlib.suppress(ImportError, OSError):
+        import resource
+
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return None

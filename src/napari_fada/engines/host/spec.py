@@ -32,8 +32,12 @@ class Spec:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How the child fares; ``rss_bytes`` is None where the system does not say."""
+    """How the child fares: its memory now and at its largest, in bytes, and what it computed.
+
+    ``peak_bytes`` is None where the system does not say.
+    """
 
     pid: int
-    rss_bytes: int | None
+    rss_bytes: int
     cpu_seconds: float
+    peak_bytes: int | None = None

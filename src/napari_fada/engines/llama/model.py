@@ -9,32 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from napari_fada.engines.forms import TokenTable
+from napari_fada.engines.hardware import cores
 from napari_fada.engines.llama.library import last_words, library
+from napari_fada.engines.llama.plan import SMALL, Plan
 from napari_fada.errors import EngineError
 
 _BPE = 2
-#: Parameters below which one thread is fastest; with other programs at work, by far.
-_SMALL = 50_000_000
-
-
-def physical_cores() -> int:
-    """Return the number of cores this process may use, counting hyper-threads once."""
-    allowed = (
-        os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(_processors()))
-    )
-    siblings = set()
-    for cpu in allowed:
-        path = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
-        try:
-            siblings.add(path.read_text().strip())
-        except OSError:
-            # Not Linux: most desktop processors there have two threads a core.
-            return max(1, len(allowed) // 2) if len(allowed) > 4 else len(allowed)
-    return max(1, len(siblings))
-
-
-def _processors() -> int:
-    return os.cpu_count() or 1
 
 
 class Model:
@@ -45,8 +25,7 @@ class Model:
     text_gguf, vision_gguf : Path
         The two files of a pack.
     threads : int or None
-        Of the vision tower and of decoding. Default: one for a small model, whose threads
-        would wait for each other more than they work, else the physical cores.
+        Of the vision tower and of decoding; None decides by the model and the cores (`plan`).
     gpu_layers : int
         Layers on the graphics card, -1 for all; 0 keeps the vision tower off it too.
     watch : callable
@@ -86,8 +65,9 @@ class Model:
         if not self._model:
             raise self._unloadable(text_gguf)
         self.vocab = core.llama_model_get_vocab(self._model)
-        self.small = core.llama_model_n_params(self._model) < _SMALL
-        self.threads = threads or (1 if self.small else physical_cores())
+        self.parameters = int(core.llama_model_n_params(self._model))
+        self.small = self.parameters < SMALL
+        self.threads = Plan.make(self.parameters, cores().usable, threads=threads).threads
 
         options = media.mtmd_context_params_default()
         options.use_gpu = gpu_layers != 0

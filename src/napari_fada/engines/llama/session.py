@@ -11,20 +11,17 @@ from napari_fada.engines.forms import JsonStyle, form_for
 from napari_fada.engines.llama.brake import Brake
 from napari_fada.engines.llama.context import Aborted, Context
 from napari_fada.engines.llama.decode import Answer, Picker
-from napari_fada.engines.llama.image import check_image
+from napari_fada.engines.llama.image import GRID, MAX_AREA, check_image
 from napari_fada.engines.llama.lanes import Lanes
 from napari_fada.engines.llama.library import version
 from napari_fada.engines.llama.model import Model
+from napari_fada.engines.llama.plan import Plan
 from napari_fada.engines.llama.prefix import Prefix
 from napari_fada.engines.llama.template import QWEN, ChatTemplate
 from napari_fada.engines.llama.workspace import Workspace
 from napari_fada.engines.protocol import Cancel, Completion, EngineInfo, Image, Prompt, Token
 from napari_fada.errors import EngineError
 
-#: From this many cores on, answers of one call are decoded together (see docs/engine.md).
-BATCH_FROM_THREADS = 8
-#: Below that, so many answers are decoded at the same time, each on a share of the threads.
-LANES = 2
 #: Bytes of saved image prefixes; one of a 0.8B model takes about 25 MB.
 SAVED_PREFIXES = 256 * 2**20
 #: Above this many tokens, or where one step takes this long, a decode can be interrupted.
@@ -48,8 +45,11 @@ class LlamaEngine:
     image_size : int or (int, int), optional
         Side, or (width, height), that every frame is stretched to; without it, near the
         original size as the Qwen-VL processor does.
+    image_tokens : int, optional
+        Without an `image_size`: the most tokens that a frame may take (default 2,048); a
+        larger frame is reduced to that.
     threads : int, optional
-        Default: one for a small model, else the physical cores.
+        Default: one for a small model, else the physical cores (see `plan`).
     n_ctx : int, optional
         Cells of the context; default: as many as the questions need.
     gpu_layers : int
@@ -84,6 +84,7 @@ class LlamaEngine:
         *,
         info: EngineInfo,
         image_size: int | tuple[int, int] | None = None,
+        image_tokens: int | None = None,
         threads: int | None = None,
         n_ctx: int | None = None,
         gpu_layers: int = 0,
@@ -109,15 +110,18 @@ class LlamaEngine:
             size = (image_size, image_size)
         else:
             size = (image_size[1], image_size[0])
-        many = gpu_layers != 0 or self._model.threads >= BATCH_FROM_THREADS
-        self._together = many if batch is None else batch
-        self._lane_count = min(lanes or LANES, self._model.threads)
+        plan = Plan.make(
+            self._model.parameters, self._model.threads, threads=self._model.threads,
+            gpu=gpu_layers != 0, batch=batch, lanes=lanes,
+        )  # fmt: skip
+        self._together, self._lane_count = plan.together, plan.lanes
         self._lanes: Lanes | None = None
         self._model.table  # noqa: B018 - read now: a large vocabulary takes a second
         self._temperature, self._seed = temperature, seed
         self._room = Workspace(
             self._model, self._brake, before=template.before,
             size=size,
+            max_area=MAX_AREA if image_tokens is None else image_tokens * GRID**2,
             cells=n_ctx, saved=SAVED_PREFIXES,
         )  # fmt: skip
         self._closed = False

@@ -38,6 +38,8 @@ class Workspace:
         The conversation up to the image.
     size : (int, int) or None
         What every frame is stretched to; None decides by the frame.
+    max_area : int
+        Pixels that a frame is stretched to at most where there is no `size`.
     cells : int or None
         A fixed size of the context; None grows it as needed.
     saved : int
@@ -51,11 +53,12 @@ class Workspace:
         *,
         before: str,
         size: tuple[int, int] | None,
+        max_area: int,
         cells: int | None,
         saved: int,
     ) -> None:
         self.model, self.brake = model, brake
-        self._before, self._size = before, size
+        self._before, self._size, self._max_area = before, size, max_area
         self._cells = cells
         self._context: Context | None = None
         self._current: Prefix | None = None
@@ -76,8 +79,13 @@ class Workspace:
 
     def fits(self, image: Image, cells: int) -> bool:
         """Whether so many tokens fit behind a frame's prefix (told before it is encoded)."""
-        height, width = self._size or target_size(*image.shape[:2])
+        height, width = self._target(image)
         return cells + (height // GRID) * (width // GRID) + _AROUND <= self.limit
+
+    def _target(self, image: Image) -> tuple[int, int]:
+        """Return the (height, width) that a frame is stretched to."""
+        height, width = image.shape[:2]
+        return self._size or target_size(height, width, max_area=self._max_area)
 
     def enter(self, image: Image, cells: int, sequences: int) -> tuple[Prefix, float]:
         """Make the prefix of a frame stand in sequence 0, with room behind it.
@@ -121,7 +129,7 @@ class Workspace:
         return self._current, time.perf_counter() - began
 
     def _encode(self, key: str, image: Image, cells: int, sequences: int) -> Prefix:
-        size = self._size or target_size(*image.shape[:2])
+        size = self._target(image)
         with image_chunks(self.model, self._before, prepare(image, size)) as chunks:
             self._make_room(sum(c.tokens for c in chunks) + cells, sequences)
             self.context.watch(True)

@@ -1,0 +1,316 @@
+"""Does a model fit into this computer? Told from the files alone, before anything is loaded.
+
+``estimate`` says how many bytes a model will take, by part; ``check_fits`` refuses what cannot
+fit with the reason and what would help. How near the estimates come to what is measured stands
+in docs/engine.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from napari_fada.engines.graphics import Graphics, graphics
+from napari_fada.engines.hardware import Memory, cores, memory
+from napari_fada.engines.llama.image import GRID, MAX_AREA
+from napari_fada.engines.llama.plan import SMALL, Plan
+from napari_fada.errors import ModelError
+from napari_fada.models.gguf_header import read_header
+from napari_fada.models.needs_gguf import Needs, Text, Vision, needs
+from napari_fada.models.pack import Pack
+
+#: Bytes of a weight in the smallest quantisation that is offered (Q4_K_M).
+_SMALLEST = 0.7
+#: The smallest image and context that are proposed, in tokens.
+_SMALL_IMAGE, _SMALL_CONTEXT = 256, 2048
+#: Share of a graphics card's free memory that is used.
+_CARD_SHARE = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user may decide about how a model is loaded; None decides by the computer.
+
+    Parameters
+    ----------
+    threads : int, optional
+        Processor threads.
+    gpu_layers : int, optional
+        Layers on the graphics card, -1 for all; None: all that fit, 0 without a card.
+    context : int, optional
+        Cells of the context; None: it grows as the questions need.
+    image_tokens : int, optional
+        The most tokens of a frame (one is 32 × 32 pixels); None: the pack's size, else 2,048.
+    batch : bool, optional
+        Whether the answers of one call are decoded together.
+    lanes : int, optional
+        How many are decoded at the same time otherwise.
+    dtype : str
+        Precision of a full-precision model; empty: as it is stored.
+    frames : int
+        Frames that are looked at one after another; the states of the last ones are kept.
+    """
+
+    threads: int | None = None
+    gpu_layers: int | None = None
+    context: int | None = None
+    image_tokens: int | None = None
+    batch: bool | None = None
+    lanes: int | None = None
+    dtype: str = ""
+    frames: int = 12
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Options:
+        """Take those among the keyword arguments of `load_engine` that matter for memory."""
+        named = {"context" if k == "n_ctx" else k: v for k, v in options.items()}
+        return cls(**{k: v for k, v in named.items() if k in cls.__slots__ and v is not None})
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a model will take, in bytes.
+
+    Parameters
+    ----------
+    name : str
+        Of the model.
+    parts : mapping of str to int
+        Main memory by part: program, weights, image, context, work, saved frames.
+    card : mapping of str to int
+        The same on the graphics card.
+    reclaimable : int
+        How much of ``weights`` is pages of a file that the system takes back when memory is
+        short: they count in the size of the process, and not in what it needs.
+    options : Options
+        What was asked for, and what was decided for the rest.
+    parameters, layers : int
+        Of the text model.
+    """
+
+    name: str
+    parts: Mapping[str, int]
+    card: Mapping[str, int]
+    reclaimable: int
+    options: Options
+    parameters: int = 0
+    layers: int = 0
+
+    @property
+    def total(self) -> int:
+        """Size of the process at its largest (peak RSS)."""
+        return sum(self.parts.values())
+
+    @property
+    def needed(self) -> int:
+        """Main memory that must be free."""
+        return self.total - self.reclaimable
+
+    @property
+    def on_card(self) -> int:
+        """Memory of the graphics card."""
+        return sum(self.card.values())
+
+    def fits(self, free: Memory | None = None) -> bool:
+        """Whether so much memory is free (None asks the system)."""
+        return self.needed <= (free or memory()).available
+
+    def sentence(self, free: Memory | None = None) -> str:
+        """Return "needs 1.4 GB, you have 5.2 GB free" (None asks the system)."""
+        have = (free or memory()).available
+        card = f" and {size_text(self.on_card)} of the graphics card" if self.card else ""
+        return f"needs {size_text(self.needed)}{card}, you have {size_text(have)} free"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form, all in bytes."""
+        return {
+            "needed": self.needed,
+            "peak": self.total,
+            "parts": dict(self.parts),
+            "card": dict(self.card),
+        }
+
+
+def size_text(count: int) -> str:
+    """Write bytes as people do: "1.4 GB", "118 MB"."""
+    return f"{count / 1e9:.1f} GB" if count >= 999_500_000 else f"{max(1, round(count / 1e6))} MB"
+
+
+def estimate(
+    pack: Pack, options: Options | None = None, *, cards: Graphics | None = None
+) -> Estimate:
+    """Say how much memory a model will take.
+
+    Parameters
+    ----------
+    pack : Pack
+        The model; only the headers of its files are read.
+    options : Options, optional
+        How it would be loaded.
+    cards : Graphics, optional
+        Graphics cards; None asks llama.cpp, if the model is not a small one.
+
+    Raises
+    ------
+    ModelError
+        If a file is missing or damaged, or if the options ask for a graphics card that
+        cannot be used, or for more layers than fit on it.
+    """
+    options = options or Options()
+    text_file, vision_file = pack.inspect()
+    text, vision = Text.of(read_header(text_file.path)), Vision.of(read_header(vision_file.path))
+    tokens = options.image_tokens or MAX_AREA // GRID**2
+    if pack.image_size:
+        tokens = pack.image_size[0] * pack.image_size[1] // GRID**2
+    tokens = vision.fixed or tokens
+
+    def with_layers(layers: int) -> Estimate:
+        plan = Plan.make(
+            text.parameters, cores().usable, threads=options.threads, gpu=layers > 0,
+            batch=options.batch, lanes=options.lanes,
+        )  # fmt: skip
+        found = needs(
+            text, vision, plan,
+            image_tokens=tokens, context=options.context, frames=options.frames,
+        )  # fmt: skip
+        decided = replace(
+            options, threads=plan.threads, gpu_layers=layers, context=found.cells,
+            image_tokens=tokens, batch=plan.together, lanes=plan.lanes,
+        )  # fmt: skip
+        main, card = _split(text, found, layers)
+        return Estimate(
+            pack.name, main, card, found.reclaimable if layers == 0 else 0, decided,
+            text.parameters, text.layers,
+        )  # fmt: skip
+
+    wanted = options.gpu_layers
+    if wanted == 0 or (wanted is None and text.parameters < SMALL):
+        return with_layers(0)  # the steps of a small model are too short for a card
+    cards = graphics() if cards is None else cards
+    if not cards.gpus:
+        if wanted is None:
+            return with_layers(0)
+        raise ModelError(
+            f"{pack.name} cannot be put on a graphics card: {cards.reason}.",
+            kept="Nothing was loaded.",
+            todo=f"Leave out the GPU layers (it runs on the processor). {cards.todo}".strip(),
+        )
+    most = text.layers + 1  # the output layer counts as one
+    room = round(cards.free * _CARD_SHARE) if cards.free else None  # unknown: try
+    fitting = next(
+        (n for n in range(most, 0, -1) if room is None or with_layers(n).on_card <= room), 0
+    )
+    if wanted is None:
+        return with_layers(fitting)
+    wanted = most if wanted < 0 else min(wanted, most)
+    if wanted > fitting:
+        raise ModelError(
+            f"{wanted} layers of {pack.name} need {size_text(with_layers(wanted).on_card)} on the "
+            f"graphics card, which has {size_text(cards.free)} free.",
+            kept="Nothing was loaded.",
+            todo=f"{fitting} of {most} layers fit; without a number as many as fit are put there.",
+        )
+    return with_layers(wanted)
+
+
+def check_fits(
+    pack: Pack,
+    options: Options | None = None,
+    *,
+    free: Memory | None = None,
+    cards: Graphics | None = None,
+    force: bool = False,
+) -> Estimate:
+    """Refuse a model that cannot fit; nothing has been loaded then.
+
+    Where it fits only with one answer at a time, that is decided (``options.lanes`` of what is
+    returned), unless the options say otherwise.
+
+    Parameters
+    ----------
+    pack, options, cards
+        See `estimate`.
+    free : Memory, optional
+        None asks the system.
+    force : bool
+        Load it all the same.
+
+    Returns
+    -------
+    Estimate
+        If it fits, or is forced.
+
+    Raises
+    ------
+    ModelError
+        Saying how much it needs and how much is free, and what would help.
+    """
+    options = options or Options()
+    found = estimate(pack, options, cards=cards)
+    free = free or memory()
+    if force or found.fits(free):
+        return found
+    if options.lanes is None and not found.options.batch:
+        one = estimate(pack, replace(options, lanes=1), cards=cards)
+        if one.fits(free):
+            return one
+    where = " (the limit of its container)" if free.limited else ""
+    raise ModelError(
+        f"The model {pack.name} does not fit into memory: it {found.sentence(free)}{where}.",
+        kept="Nothing was loaded.",
+        todo=_advice(pack, found, options, free, cards),
+    )
+
+
+def _split(text: Text, found: Needs, layers: int) -> tuple[dict[str, int], dict[str, int]]:
+    """Divide the parts between main memory and the card; the card's is empty without layers."""
+    parts = {
+        "program": found.program, "weights": found.weights, "image": found.image,
+        "context": found.memory, "work": found.work, "saved": found.saved,
+    }  # fmt: skip
+    if layers <= 0:
+        return parts, {}
+    share = min(1.0, layers / (text.layers + 1))
+    # Weights on the card are neither copied nor kept here; the embeddings are looked up here.
+    weights = text.bytes - text.embeddings
+    card = {
+        "weights": round(weights * share) + (text.embeddings if share == 1.0 else 0),
+        "image": found.image,
+        "context": round(found.memory * share),
+        "work": found.work,
+    }
+    main = parts | {
+        "weights": round(found.weights - weights * share - found.reclaimable * share),
+        "image": 0,
+        "context": found.memory - card["context"],
+    }
+    return {k: v for k, v in main.items() if v}, card
+
+
+def _advice(
+    pack: Pack, found: Estimate, options: Options, free: Memory, cards: Graphics | None
+) -> str:
+    """Say what would help, with what each would need."""
+    short = found.needed - free.available
+    helps = [f"Close other programs ({size_text(short)} more must be free)"]
+    weights = found.parts.get("weights", 0) - found.reclaimable
+    if (saved := weights - round(found.parameters * _SMALLEST)) > found.needed // 10:
+        helps.append(
+            f"choose a smaller quantisation (Q4_K_M needs about {size_text(found.needed - saved)})"
+        )
+    tries: list[tuple[str, Options]] = []
+    if (options.context or 0) > _SMALL_CONTEXT:
+        tries.append(
+            (f"a smaller context ({_SMALL_CONTEXT})", replace(options, context=_SMALL_CONTEXT))
+        )
+    if not pack.image_size and (found.options.image_tokens or 0) > _SMALL_IMAGE:
+        tries.append(
+            (f"smaller images ({_SMALL_IMAGE} tokens)", replace(options, image_tokens=_SMALL_IMAGE))
+        )
+    for what, smaller in tries:
+        need = estimate(pack, smaller, cards=cards).needed
+        if need < found.needed * 0.95:
+            helps.append(f"choose {what}, which needs {size_text(need)}")
+    helps.append("choose a smaller model")
+    return ", ".join(helps[:-1]) + f", or {helps[-1]}. With force it is loaded all the same."
