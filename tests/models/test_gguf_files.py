@@ -86,13 +86,13 @@ def test_not_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("architecture", "fields", "expected"),
     [
-        ("llama", {"llama.embedding_length": 192}, "architecture llama"),
+        ("nomic-bert", {"nomic-bert.embedding_length": 192}, "answers no questions"),
         ("qwen35", {}, "how wide"),
         ("qwen35", {"general.type": "adapter"}, "LoRA"),
         ("qwen35", {"general.type": "imatrix"}, "importance matrix"),
         ("qwen35", {"split.count": 3}, "one of 3 parts"),
         ("clip", {"clip.has_audio_encoder": True}, "takes no images"),
-        ("clip", {"clip.has_vision_encoder": True, "clip.projector_type": "mlp"}, "type mlp"),
+        ("clip", {"clip.has_vision_encoder": True, "clip.projector_type": "sphere"}, "type sphere"),
     ],
 )
 def test_another_kind_of_model(

@@ -8,17 +8,21 @@ can stand in for each other.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_fada.engines.conventions import Convention
 from napari_fada.records.reading import ModelRef
 
 Image = npt.NDArray[np.uint8]
 Task = Literal["interpret", "classify", "detect", "segment", "keypoints", "free"]
 Stop = Literal["end", "limit", "cancelled"]
+
+#: What an engine can be asked, but for free questions, which any can be asked.
+TASKS: tuple[Task, ...] = ("interpret", "classify", "detect", "segment", "keypoints")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,8 @@ class Completion:
 
     ``seconds`` is wall time for this prompt, without the image; ``image_seconds`` what the
     image prefix cost in this call (0 when it was already encoded). The first prompt carries
-    it, so that the sum over a call is right.
+    it, so that the sum over a call is right. ``seen`` is the width and height of the image as
+    the model saw it, None where the engine does not say.
     """
 
     prompt: int
@@ -79,6 +84,7 @@ class Completion:
     stop: Stop
     seconds: float
     image_seconds: float = 0.0
+    seen: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +93,18 @@ class EngineInfo:
 
     ``classes`` and ``keypoints`` are empty when the pack does not say (then everything may
     be asked, but keypoints are not asked for). ``calibration`` is (slope, offset) for turning
-    a mean log-probability into a score, see ``pipeline.scores``.
+    a mean log-probability into a score, see ``pipeline.scores``. ``convention`` is how places
+    are written in its answers. ``tasks`` are what it was made for; ``refusal`` says in a
+    sentence why the others are not asked.
     """
 
     model: ModelRef
     classes: tuple[str, ...] = ()
     keypoints: tuple[str, ...] = ()
     calibration: tuple[float, float] | None = None
+    convention: Convention = field(default_factory=Convention)
+    tasks: tuple[Task, ...] = TASKS
+    refusal: str = ""
 
 
 class Cancel(Protocol):

@@ -21,11 +21,14 @@ from napari_fada.models.gguf_header import (
     WrongVersionError,
     read_header,
 )
+from napari_fada.models.profiles import projectors
 
-TEXT_ARCHITECTURES = ("qwen35", "qwen35moe", "qwen3vl", "qwen3vlmoe")
-PROJECTORS = ("qwen3vl_merger",)
+#: Architectures that answer no questions, beside the many BERTs.
+_NO_CHAT = ("t5", "wavtokenizer", "whisper")
+#: Image parts that older converters wrote: what they say of their width does not count.
+_WIDTH_UNSAID = ("resampler", "mlp", "mlp_norm", "ldp", "ldpv2", "adapter")
 
-_EXPECTED = "A FADA model is two GGUF files of one model: the text model and its mmproj."
+_EXPECTED = "A model is two GGUF files made from one model: the text model and its mmproj."
 _AGAIN = "Download or copy it again."
 _PRECISIONS = ("F16", "BF16", "F32", "Q8_0")
 
@@ -35,7 +38,8 @@ class GgufFile:
     """A GGUF file that an engine can use.
 
     ``width`` is the length of the vector for one token: what a text model takes, and what
-    an image part gives.
+    an image part gives; 0 where an image part does not say. ``side`` is the side of the square
+    that an image part was made for, in pixels, 0 where it does not say.
     """
 
     path: Path
@@ -45,6 +49,7 @@ class GgufFile:
     name: str
     quantisation: str
     size: int
+    side: int = 0
 
 
 def read_gguf(path: Path) -> GgufFile:
@@ -105,7 +110,7 @@ def sort_pair(first: GgufFile, second: GgufFile) -> tuple[GgufFile, GgufFile]:
         )
         raise ModelError(f"{first.path.name} and {second.path.name} are both {kind}.", todo=other)
     text, vision = (first, second) if first.role == "text" else (second, first)
-    if text.width != vision.width:
+    if vision.width and text.width != vision.width:
         raise ModelError(
             f"{vision.path.name} does not fit {text.path.name}: it gives {vision.width} numbers "
             f"for each image token, and the text model takes {text.width}.",
@@ -178,10 +183,11 @@ def _read(path: Path) -> GgufHeader:
 
 def _text(path: Path, header: GgufHeader, size: int) -> GgufFile:
     architecture = header.text("general.architecture")
-    if architecture not in TEXT_ARCHITECTURES:
+    if not architecture or "bert" in architecture or architecture.startswith(_NO_CHAT):
         raise ModelError(
-            f"{path.name} has the architecture {architecture or '(none given)'}.",
-            todo=f"FADA models have one of: {', '.join(TEXT_ARCHITECTURES)}.",
+            f"{path.name} has the architecture {architecture or '(none given)'}, which answers "
+            "no questions.",
+            todo=_EXPECTED,
         )
     width = header.number(f"{architecture}.embedding_length")
     return _file(path, header, size, "text", architecture, width)
@@ -191,11 +197,14 @@ def _vision(path: Path, header: GgufHeader, size: int) -> GgufFile:
     projector = header.text("clip.vision.projector_type") or header.text("clip.projector_type")
     if not header.fields.get("clip.has_vision_encoder"):
         raise ModelError(f"{path.name} is an mmproj that takes no images.", todo=_EXPECTED)
-    if projector not in PROJECTORS:
+    if projector not in projectors():
         raise ModelError(
-            f"{path.name} is an mmproj of the type {projector or '(none given)'}.",
-            todo=f"FADA models have the type {' or '.join(PROJECTORS)}.",
+            f"{path.name} is an mmproj of the type {projector or '(none given)'}, which "
+            "napari-fada does not know.",
+            todo="It may need a newer napari-fada; docs/models.md lists the types that are known.",
         )
+    if projector in _WIDTH_UNSAID:
+        return _file(path, header, size, "vision", projector, 0)
     width = header.number("clip.vision.projection_dim")
     return _file(path, header, size, "vision", projector, width)
 
@@ -208,10 +217,17 @@ def _file(
     architecture: str,
     width: int,
 ) -> GgufFile:
-    if width <= 0:
+    if width <= 0 and architecture not in _WIDTH_UNSAID:
         raise ModelError(f"{path.name} is damaged: it does not say how wide it is.", todo=_AGAIN)
     return GgufFile(
-        path, role, architecture, width, header.text("general.name"), _quantisation(header), size
+        path,
+        role,
+        architecture,
+        width,
+        header.text("general.name"),
+        _quantisation(header),
+        size,
+        header.number("clip.vision.image_size"),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from napari_fada.models.catalogue import find_pack
 from napari_fada.models.fitting import Options, check_fits
 from napari_fada.models.gguf_files import GgufFile
 from napari_fada.models.pack import Pack, with_digests
+from napari_fada.models.profiles import Profile, profile_of
 from napari_fada.records.reading import ModelRef
 
 FACTORY = "napari_fada.models.loading:llama_engine"
@@ -28,6 +30,7 @@ def load_engine(
     threads: int | None = None,
     prompt_set: str | None = None,
     force: bool = False,
+    profile: str | None = None,
     **options: Any,
 ) -> Engine:
     """Find a model, check its files, load it and return the engine.
@@ -44,6 +47,9 @@ def load_engine(
         Name or path of the prompts to ask with, if not the pack's own.
     force : bool
         Load the model even if it seems not to fit into memory.
+    profile : str, optional
+        Name of the model's family, if it is not what the pack or its files say; see
+        `napari_fada.models.profiles`.
     **options
         For the engine, see `napari_fada.engines.llama.LlamaEngine`.
 
@@ -70,11 +76,14 @@ def load_engine(
             "a C++ compiler is needed, and some minutes).",
         )
     fit = check_fits(pack, Options.of({"threads": threads, **options}), force=force)
+    family = profile_of(replace(pack, profile=profile or pack.profile), text, image_part)
     kwargs: dict[str, Any] = {
         "text_gguf": text.path,
         "vision_gguf": image_part.path,
-        "info": _info(pack, text, prompt_set),
+        "info": _info(pack, text, prompt_set, family),
         "image_size": pack.image_size,
+        "picture": family.picture,
+        "template": family.template,
         "threads": threads,
         **options,
         "gpu_layers": fit.options.gpu_layers,
@@ -93,7 +102,7 @@ def llama_engine(**kwargs: Any) -> Engine:
     return engine
 
 
-def _info(pack: Pack, text: GgufFile, prompt_set: str | None) -> EngineInfo:
+def _info(pack: Pack, text: GgufFile, prompt_set: str | None, family: Profile) -> EngineInfo:
     """Say what is loaded; the hash of the prompts is for the pipeline to add."""
     whole = with_digests(pack)
     digests = {whole.text_path: whole.text.sha256, whole.vision_path: whole.vision.sha256}
@@ -103,6 +112,8 @@ def _info(pack: Pack, text: GgufFile, prompt_set: str | None) -> EngineInfo:
         "llama-cpp-python": importlib.metadata.version("llama-cpp-python"),
         "pack": pack.version,
         "mmproj-sha256": next(iter(digests.values())),
+        "profile": family.name,
+        "coordinates": family.convention.name,
     }
     model = ModelRef(
         pack=pack.name,
@@ -114,5 +125,11 @@ def _info(pack: Pack, text: GgufFile, prompt_set: str | None) -> EngineInfo:
         versions={name: value for name, value in versions.items() if value},
     )
     return EngineInfo(
-        model, classes=pack.classes, keypoints=pack.keypoints, calibration=pack.calibration
+        model,
+        classes=pack.classes,
+        keypoints=pack.keypoints,
+        calibration=pack.calibration,
+        convention=family.convention,
+        tasks=family.tasks,
+        refusal=family.refusal,
     )

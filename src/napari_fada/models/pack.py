@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from napari_fada.errors import ModelError
 from napari_fada.models.digests import sha256_of
 from napari_fada.models.gguf_files import GgufFile, find_partner, read_gguf, sort_pair
+from napari_fada.models.profiles import recognise
 
 SCHEMA = "fada-pack/1"
 DEFAULT_PROMPT_SET = "napari-fada-1"
@@ -57,7 +58,9 @@ class Pack:
     prompt_set : str
         The prompts that the model was trained with.
     coordinates : str
-        The grid of its answers.
+        How places are written in its answers; empty leaves it to the profile.
+    profile : str
+        Name of the family's profile (see `models.profiles`); empty lets the files say.
     image_size : (int, int), optional
         Width and height that every image is stretched to; None lets the engine choose by
         the image.
@@ -80,7 +83,8 @@ class Pack:
     base_model: str = ""
     architecture: str = ""
     prompt_set: str = DEFAULT_PROMPT_SET
-    coordinates: str = "0-1000"
+    coordinates: str = ""
+    profile: str = ""
     image_size: tuple[int, int] | None = None
     classes: tuple[str, ...] = ()
     keypoints: tuple[str, ...] = ()
@@ -185,6 +189,7 @@ class Pack:
             "architecture": self.architecture,
             "prompt_set": self.prompt_set,
             "coordinates": self.coordinates,
+            "profile": self.profile,
             "image_size": list(self.image_size) if self.image_size else None,
             "classes": list(self.classes),
             "keypoints": list(self.keypoints),
@@ -229,7 +234,8 @@ def read_pack(folder: Path) -> Pack:
         keypoints=fields.strings("keypoints"),
         calibration=fields.calibration(),
         prompt_set=fields.get("prompt_set", str, DEFAULT_PROMPT_SET),
-        coordinates=fields.get("coordinates", str, "0-1000"),
+        coordinates=fields.get("coordinates", str, ""),
+        profile=fields.get("profile", str, ""),
         card=fields.name("card") if fields.get("card", str, "") else "",
         **{k: fields.get(k, str, "") for k in ("version", "base_model", "architecture", "licence")},
     )
@@ -249,6 +255,7 @@ def pack_from_files(first: Path, second: Path | None = None) -> Pack:
     text, vision = sort_pair(one, find_partner(one) if second is None else read_gguf(second))
     same_folder = text.path.parent == vision.path.parent
     name = vision.path.name if same_folder else str(vision.path.resolve())
+    family = recognise(vision.architecture, text.architecture, f"{text.name} {text.path.name}")
     return Pack(
         name=text.path.stem,
         folder=text.path.parent,
@@ -256,6 +263,8 @@ def pack_from_files(first: Path, second: Path | None = None) -> Pack:
         vision=PackFile(name, size=vision.size),
         base_model=text.name,
         architecture=text.architecture,
+        prompt_set=family.prompt_set,
+        profile=family.name,
     )
 
 

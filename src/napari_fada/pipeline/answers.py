@@ -7,18 +7,33 @@ said in ``problems``, and an answer that cannot be read is told apart from one t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from napari_fada.engines.conventions import GRID, Convention
 from napari_fada.engines.protocol import Task
 from napari_fada.pipeline.report_fields import read_fields
 from napari_fada.pipeline.salvage import INNER, Found, first_turn, loads, objects
-from napari_fada.pipeline.values import Pair, Triple, box_of, clean, keypoints_of, ring_of
+from napari_fada.pipeline.values import (
+    Pair,
+    Place,
+    Triple,
+    as_written,
+    box_of,
+    clean,
+    keypoints_of,
+    ring_of,
+)
 from napari_fada.records.reading import INTERPRETATION_KEYS
 from napari_fada.vocabulary import vocabulary
 
 _LISTS = ("detect", "segment", "keypoints")
 _MAX_PROBLEMS = 50
+_USUAL = Convention()
+#: Four loc tokens and a name, up to the semicolon before the next box.
+_LOC_BOX = re.compile(r"((?:<loc\d{4}>){4})\s*([^<;\n]{0,200})")
+_LOC = re.compile(r"<loc(\d{4})>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +75,14 @@ class Answer:
     readable: bool = True
 
 
-def parse_answer(text: str, task: Task, *, keys: Sequence[str] = INTERPRETATION_KEYS) -> Answer:
+def parse_answer(
+    text: str,
+    task: Task,
+    *,
+    keys: Sequence[str] = INTERPRETATION_KEYS,
+    convention: Convention = _USUAL,
+    seen: tuple[int, int] = (GRID, GRID),
+) -> Answer:
     """Read a model's answer to one task; any text at all is allowed.
 
     Parameters
@@ -71,6 +93,10 @@ def parse_answer(text: str, task: Task, *, keys: Sequence[str] = INTERPRETATION_
         What was asked.
     keys : sequence of str
         ``interpret``: the keys that were asked for.
+    convention : Convention
+        How the model writes places.
+    seen : (width, height)
+        Of the image as the model saw it, for places in pixels.
 
     Raises
     ------
@@ -80,7 +106,7 @@ def parse_answer(text: str, task: Task, *, keys: Sequence[str] = INTERPRETATION_
     turn = first_turn(text)
     answer = text[turn.start : turn.end]
     if task in _LISTS:
-        parsed = _parse_items(answer, turn.start)
+        parsed = _structures(answer, turn.start, convention, seen)
     elif task == "interpret":
         fields, problems = read_fields(answer, keys)
         parsed = Answer(fields=fields, problems=problems, readable=bool(fields))
@@ -98,13 +124,43 @@ def parse_answer(text: str, task: Task, *, keys: Sequence[str] = INTERPRETATION_
     return Answer(parsed.items, parsed.fields, parsed.label, problems, parsed.readable)
 
 
-def _parse_items(text: str, offset: int) -> Answer:
+def _structures(text: str, offset: int, convention: Convention, seen: tuple[int, int]) -> Answer:
+    """Read structures, whichever way their places are written."""
+    if convention == _USUAL:
+        return _parse_items(text, offset, as_written)
+
+    def place(first: float, second: float) -> Pair:
+        return convention.to_grid(first, second, seen)
+
+    if convention.unit == "loc" and (not text.strip() or "<loc" in text):
+        return _parse_locs(text, offset, place)
+    return _parse_items(text, offset, place)
+
+
+def _parse_locs(text: str, offset: int, place: Place) -> Answer:
+    items: list[Item] = []
+    problems: list[str] = []
+    for number, match in enumerate(_LOC_BOX.finditer(text), 1):
+        notes: list[str] = []
+        corners = box_of([int(n) for n in _LOC.findall(match[1])], notes, place)
+        label = _class_name(match[2], notes)
+        problems.extend(f"object {number}: {note}" for note in notes)
+        if corners is not None:
+            span = (offset + match.start(), offset + match.end())
+            items.append(Item(label, corners, span=span))
+    empty = not text.strip()
+    if not items and not empty:
+        problems.append("no structure could be read in the answer")
+    return Answer(tuple(items), problems=tuple(problems), readable=bool(items) or empty)
+
+
+def _parse_items(text: str, offset: int, place: Place) -> Answer:
     read = objects(text)
     items: list[Item] = []
     problems: list[str] = []
     candidates = [f for f in read.found if _is_structure(f)]
     for number, found in enumerate(candidates, 1):
-        item, notes = _item(found, offset)
+        item, notes = _item(found, offset, place)
         problems.extend(f"object {number}: {note}" for note in notes)
         if item:
             items.append(item)
@@ -128,18 +184,18 @@ def _says_none(text: str) -> bool:
     return "[]" in squeezed or "{}" in squeezed
 
 
-def _item(found: Found, offset: int) -> tuple[Item | None, list[str]]:
+def _item(found: Found, offset: int, place: Place) -> tuple[Item | None, list[str]]:
     if found.members is None:
         return None, ["could not be read"]
     members, notes = found.members, list[str]()
     if found.loose:
         notes.append("is not valid JSON; its values were picked out")
     key = next((k for k in ("bbox_2d", "box_2d", "bbox") if k in members), None)
-    mask = ring_of(members["mask"], notes) if members.get("mask") is not None else None
-    points = (
-        keypoints_of(members["keypoints"], notes) if members.get("keypoints") is not None else None
-    )
-    corners = box_of(members[key], notes) if key else None
+    mask = ring_of(members["mask"], notes, place) if members.get("mask") is not None else None
+    points = None
+    if members.get("keypoints") is not None:
+        points = keypoints_of(members["keypoints"], notes, place)
+    corners = box_of(members[key], notes, place) if key else None
     if corners is None and (outline := mask or [(x, y) for x, y, _ in points or ()]):
         notes.append("has no box; the extent of its points was taken")
         xs, ys = [p[0] for p in outline], [p[1] for p in outline]

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from napari_fada.engines.protocol import Completion, Prompt
+from napari_fada.engines.protocol import Completion, EngineInfo, Prompt
 from napari_fada.pipeline.answers import parse_answer
-from napari_fada.pipeline.scores import Calibration
 from napari_fada.pipeline.structures import to_annotations
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.reading import PhaseResult, PhaseState
@@ -62,7 +61,7 @@ SKIPPED = Outcome(PhaseResult("skipped", problems=(CANCELLED,)))
 def outcome(
     asked: Sequence[Asked],
     size: tuple[int, int],
-    calibration: Calibration | None = None,
+    info: EngineInfo,
     notes: Sequence[str] = (),
 ) -> Outcome:
     """Judge all answers of a phase.
@@ -86,13 +85,21 @@ def outcome(
             continue
         if one.completion.stop == "limit":
             problems.append(CUT)
-        answer = parse_answer(one.completion.text, one.prompt.task, keys=one.prompt.keys)
+        answer = parse_answer(
+            one.completion.text,
+            one.prompt.task,
+            keys=one.prompt.keys,
+            convention=info.convention,
+            seen=one.completion.seen or size,
+        )
         problems.extend(answer.problems)
         failed |= not answer.readable
         fields.update(answer.fields)
         view = answer.label or view
         if answer.items:
-            made, why = to_annotations(answer.items, one.prompt, one.completion, size, calibration)
+            made, why = to_annotations(
+                answer.items, one.prompt, one.completion, size, info.calibration
+            )
             annotations.extend(made)
             problems.extend(why)
             # Structures were named, and none of them can be used: that is no empty finding.

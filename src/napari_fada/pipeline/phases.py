@@ -214,11 +214,10 @@ class _Run:
             skipped.append((phase, Outcome(PhaseResult("skipped", problems=tuple(why)))))
             if not questions:
                 yield self.put(*skipped.pop())
-        calibration = self.engine.info.calibration
         for event in ask_phases(self.engine, self.image, questions, self.cancel):
             if isinstance(event, PhaseAnswered):
                 phase = event.phase
-                found = outcome(questions[phase], self.size, calibration, notes[phase])
+                found = outcome(questions[phase], self.size, self.engine.info, notes[phase])
                 yield self.put(phase, found)
             else:
                 yield event

@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from napari_fada.engines.conventions import Convention
 from napari_fada.engines.protocol import Prompt, Task
 from napari_fada.errors import ModelError
 from napari_fada.records.reading import VARIANTS, Variant
@@ -29,6 +30,7 @@ _WITH_CLASSES = ("detect", "segment", "keypoints")
 _REQUIRED = ("interpret", "classify", "detect", "segment")
 _MAX_TOKENS = {"classify": 256}
 _DEFAULT_MAX_TOKENS = 1024
+_USUAL = Convention()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,9 @@ class PromptSet:
         How results refer to it.
     prompts : mapping of str to str
         ``interpret``, ``interpret_anatomy``, ``interpret_clinical``, ``classify``, ``detect``,
-        ``segment``, ``keypoints``; the last three hold ``{classes}``.
+        ``segment``, ``keypoints``; the last three hold ``{classes}``. They may hold ``{box}``,
+        ``{point}``, ``{unit}`` and ``{key}``, in the words of the model's coordinate convention,
+        and ``classify`` may hold ``{labels}``. ``detect_loc`` is asked for loc tokens.
     max_tokens : mapping of str to int
         Length limits by task, where they differ from ours.
     halves : bool
@@ -125,6 +129,7 @@ class PromptSet:
         task: Task,
         classes: Sequence[str] = (),
         variant: Variant = "full",
+        convention: Convention = _USUAL,
     ) -> Prompt:
         """Build the prompt for one task.
 
@@ -136,6 +141,8 @@ class PromptSet:
             ``detect``, ``segment``, ``keypoints``: what to ask for, in this order.
         variant : {"full", "anatomy", "clinical"}
             ``interpret``: all eight fields, the first four, or the last four.
+        convention : Convention
+            How the model writes places.
 
         Raises
         ------
@@ -149,14 +156,20 @@ class PromptSet:
         name, keys = str(task), tuple[str, ...]()
         if task == "interpret":
             name, keys = _WORDING[variant], VARIANTS[variant]
+        joint = ", "
+        if convention.unit == "loc" and f"{name}_loc" in self.prompts:
+            name, joint = f"{name}_loc", " ; "
         if name not in self.prompts:
             raise ModelError(f"The prompt set {self.name!r} has no prompt {name!r}.")
         labels = tuple(classes)
         if task == "classify":
             labels = tuple(view.name for view in vocabulary().views)
+        text = self.prompts[name].replace(PLACE, joint.join(classes))
+        for place, words in (convention.words() | {"labels": ", ".join(labels)}).items():
+            text = text.replace(f"{{{place}}}", words)
         return Prompt(
             task=task,
-            text=self.prompts[name].replace(PLACE, ", ".join(classes)),
+            text=text,
             keys=keys,
             labels=labels,
             max_tokens=self.max_tokens.get(task, _MAX_TOKENS.get(task, _DEFAULT_MAX_TOKENS)),

@@ -18,13 +18,17 @@ def detect_prompts(
     Keypoints are asked for when a mapped class belongs to a view that has them and the pack
     names the keypoints its model knows, or when the mapping itself names a keypoint class.
     """
+    if "detect" not in info.tasks:
+        return [], [info.refusal]
     categories, problems = _known(mapping.detect, info)
     boxes = [c for c in categories if "box" in c.kinds]
-    asked = [prompts.prompt("detect", names) for names in by_group(boxes)]
+    asked = [
+        prompts.prompt("detect", names, convention=info.convention) for names in by_group(boxes)
+    ]
     points = [c for c in categories if "keypoints" in c.kinds]
     for names in _keypoints(boxes, points, info):
         if "keypoints" in prompts.prompts:
-            asked.append(prompts.prompt("keypoints", names))
+            asked.append(prompts.prompt("keypoints", names, convention=info.convention))
         else:
             problems.append(f"not asked, the prompt set has no keypoints: {', '.join(names)}")
     return asked, problems
@@ -34,12 +38,17 @@ def segment_prompts(
     mapping: Mapping, info: EngineInfo, prompts: PromptSet
 ) -> tuple[list[Prompt], list[str]]:
     """Return the prompts of the segment phase, and what was left out."""
+    if "segment" not in info.tasks:
+        return [], [info.refusal]
     categories, problems = _known(mapping.segment, info)
     flat = [c.name for c in categories if "polygon" not in c.kinds]
     if flat:
         problems.append(f"not asked, these classes have no outline: {', '.join(flat)}")
     outlined = [c for c in categories if "polygon" in c.kinds]
-    return [prompts.prompt("segment", names) for names in by_group(outlined)], problems
+    asked = [
+        prompts.prompt("segment", names, convention=info.convention) for names in by_group(outlined)
+    ]
+    return asked, problems
 
 
 def by_group(categories: Iterable[Category]) -> list[tuple[str, ...]]:

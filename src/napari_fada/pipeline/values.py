@@ -1,16 +1,21 @@
-"""Numbers, boxes, outlines and points from loosely typed values of an answer."""
+"""Numbers, boxes, outlines and points from loosely typed values of an answer.
+
+Here, and nowhere else, what a model wrote by its own convention becomes our grid.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
+from napari_fada.engines.conventions import GRID
 from napari_fada.pipeline.salvage import NUMBER
-
-GRID = 1000
 
 Pair = tuple[float, float]
 Triple = tuple[float, float, int]
+#: From the two numbers of a point, as written, to x and y on the grid.
+Place = Callable[[float, float], Pair]
 
 _MAX_DEPTH = 4
 _CLIPPED = "values outside 0-1000 were clipped"
@@ -22,24 +27,33 @@ def clean(text: str, length: int = 60) -> str:
     return flat if len(flat) <= length else flat[: length - 1] + "…"
 
 
-def box_of(value: Any, notes: list[str]) -> tuple[float, float, float, float] | None:
+def as_written(first: float, second: float) -> Pair:
+    """Take the two numbers of a point for x and y on our grid."""
+    return first, second
+
+
+def box_of(
+    value: Any, notes: list[str], place: Place = as_written
+) -> tuple[float, float, float, float] | None:
     """Return the four corners, ordered and clipped to the grid; None if there are not four."""
     numbers = _flat(value)
     if numbers is None or len(numbers) != 4:
         notes.append("its box does not have four finite numbers")
         return None
-    x1, y1, x2, y2 = (_clip(n, notes) for n in numbers)
+    corners = (*place(numbers[0], numbers[1]), *place(numbers[2], numbers[3]))
+    x1, y1, x2, y2 = (_clip(n, notes) for n in corners)
     if x1 > x2 or y1 > y2:
         notes.append("corners were swapped")
         x1, x2, y1, y2 = min(x1, x2), max(x1, x2), min(y1, y2), max(y1, y2)
     return x1, y1, x2, y2
 
 
-def ring_of(value: Any, notes: list[str]) -> tuple[Pair, ...] | None:
+def ring_of(value: Any, notes: list[str], place: Place = as_written) -> tuple[Pair, ...] | None:
     """Return the vertices of an outline; None if fewer than three are left."""
     ring: list[Pair] = []
     for point in _rows(value, 2, notes, "mask"):
-        vertex = (_clip(point[0], notes), _clip(point[1], notes))
+        x, y = place(point[0], point[1])
+        vertex = (_clip(x, notes), _clip(y, notes))
         if not ring or vertex != ring[-1]:
             ring.append(vertex)
     if len(ring) > 1 and ring[0] == ring[-1]:
@@ -50,12 +64,15 @@ def ring_of(value: Any, notes: list[str]) -> tuple[Pair, ...] | None:
     return tuple(ring)
 
 
-def keypoints_of(value: Any, notes: list[str]) -> tuple[Triple, ...] | None:
+def keypoints_of(
+    value: Any, notes: list[str], place: Place = as_written
+) -> tuple[Triple, ...] | None:
     """Return keypoints as (x, y, visibility); a missing visibility counts as visible."""
     points: list[Triple] = []
     for point in _rows(value, 3, notes, "keypoints"):
         seen = 2 if len(point) < 3 else min(2, max(0, round(point[2])))
-        points.append((_clip(point[0], notes), _clip(point[1], notes), seen))
+        x, y = place(point[0], point[1])
+        points.append((_clip(x, notes), _clip(y, notes), seen))
     if not points:
         notes.append("it has no keypoints")
         return None

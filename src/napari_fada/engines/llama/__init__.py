@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from napari_fada.engines.llama.image import Picture
 from napari_fada.engines.llama.session import LlamaEngine, engine_versions
 from napari_fada.engines.llama.template import ChatTemplate
 
-__all__ = ["ChatTemplate", "LlamaEngine", "engine_versions"]
+__all__ = ["ChatTemplate", "LlamaEngine", "Picture", "engine_versions"]

@@ -96,6 +96,8 @@ class Answer:
         The tokens between the image and the answer.
     force : bool
         Whether certain tokens are fed without asking the model.
+    seen : (width, height)
+        Of the image as the model sees it.
     """
 
     def __init__(
@@ -107,11 +109,13 @@ class Answer:
         *,
         question: list[int],
         force: bool,
+        seen: tuple[int, int],
     ) -> None:
         self.index, self.prompt = index, prompt
         self.picker, self.model = picker, picker.model
         self.state = form.start if form else None
         self.force = force
+        self.seen = seen
         self.tokens: list[Token] = []
         self.stop: Stop | None = None
         self.told = False
@@ -200,4 +204,5 @@ class Answer:
             stop=self.stop or "cancelled",
             seconds=time.perf_counter() - self._began if self._began is not None else 0.0,
             image_seconds=self.image_seconds,
+            seen=self.seen,
         )

@@ -31,6 +31,9 @@ class Model:
     watch : callable
         Called for every node of the vision graph with ``ask`` true, and after a block of
         nodes with ``ask`` false; returns whether to look, and whether to go on.
+    exact : bool
+        Images come in the size that the vision tower takes, and llama.cpp leaves them so. False
+        leaves tiles, their number and padding to it.
 
     Raises
     ------
@@ -46,6 +49,7 @@ class Model:
         threads: int | None,
         gpu_layers: int,
         watch: Any,
+        exact: bool = True,
     ) -> None:
         self.lib = library()
         self._model: Any = None
@@ -74,9 +78,10 @@ class Model:
         options.n_threads = self.threads
         options.print_timings = False
         options.warmup = False
-        # Images arrive on the grid already; bounds this wide keep llama.cpp from resizing.
-        options.image_min_tokens = 1
-        options.image_max_tokens = 16_384
+        if exact:
+            # Images arrive on the grid already; bounds this wide keep llama.cpp from resizing.
+            options.image_min_tokens = 1
+            options.image_max_tokens = 16_384
         self._watch = core.llama_cpp.ggml_backend_sched_eval_callback(watch)
         options.cb_eval = self._watch
         self._media = media.mtmd_init_from_file(os.fsencode(vision_gguf), self._model, options)
@@ -115,6 +120,12 @@ class Model:
         buffer = ctypes.create_string_buffer(256)
         self.lib.core.llama_model_desc(self._model, buffer, len(buffer))
         return buffer.value.decode("utf-8", "replace")
+
+    @cached_property
+    def chat_template(self) -> str:
+        """The chat template in the text model's file; empty if it has none."""
+        found = self.lib.core.llama_model_chat_template(self._model, None)
+        return found.decode("utf-8", "replace") if found else ""
 
     @property
     def trained_context(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -11,13 +12,13 @@ from napari_fada.engines.forms import JsonStyle, form_for
 from napari_fada.engines.llama.brake import Brake
 from napari_fada.engines.llama.context import Aborted, Context
 from napari_fada.engines.llama.decode import Answer, Picker
-from napari_fada.engines.llama.image import GRID, MAX_AREA, check_image
+from napari_fada.engines.llama.image import Picture, check_image
 from napari_fada.engines.llama.lanes import Lanes
 from napari_fada.engines.llama.library import version
 from napari_fada.engines.llama.model import Model
 from napari_fada.engines.llama.plan import Plan
 from napari_fada.engines.llama.prefix import Prefix
-from napari_fada.engines.llama.template import QWEN, ChatTemplate
+from napari_fada.engines.llama.template import QWEN, ChatTemplate, own_template
 from napari_fada.engines.llama.workspace import Workspace
 from napari_fada.engines.protocol import Cancel, Completion, EngineInfo, Image, Prompt, Token
 from napari_fada.errors import EngineError
@@ -26,6 +27,7 @@ from napari_fada.errors import EngineError
 SAVED_PREFIXES = 256 * 2**20
 #: Above this many tokens, or where one step takes this long, a decode can be interrupted.
 _WATCH_TOKENS, _WATCH_SECONDS = 16, 0.1
+_QWEN_PICTURE = Picture()
 
 
 def engine_versions() -> dict[str, str]:
@@ -43,11 +45,13 @@ class LlamaEngine:
     info : EngineInfo
         What they are.
     image_size : int or (int, int), optional
-        Side, or (width, height), that every frame is stretched to; without it, near the
-        original size as the Qwen-VL processor does.
+        Side, or (width, height), that every frame is stretched to; without it, ``picture``
+        decides by the frame.
     image_tokens : int, optional
         Without an `image_size`: the most tokens that a frame may take (default 2,048); a
         larger frame is reduced to that.
+    picture : Picture
+        How frames are fitted to the model; default: as the Qwen-VL processor does.
     threads : int, optional
         Default: one for a small model, else the physical cores (see `plan`).
     n_ctx : int, optional
@@ -66,8 +70,8 @@ class LlamaEngine:
         may win. Default: for all but small models, which are fast without.
     style : {"auto", "compact", "spaced"}
         How the model writes JSON.
-    template : ChatTemplate
-        How a conversation is written.
+    template : ChatTemplate, optional
+        How a conversation is written; None takes the chat template in the text model's file.
     temperature, seed : float, int
         0 is greedy; above, tokens are drawn.
 
@@ -84,6 +88,7 @@ class LlamaEngine:
         *,
         info: EngineInfo,
         image_size: int | tuple[int, int] | None = None,
+        picture: Picture = _QWEN_PICTURE,
         image_tokens: int | None = None,
         threads: int | None = None,
         n_ctx: int | None = None,
@@ -92,17 +97,25 @@ class LlamaEngine:
         lanes: int | None = None,
         forced: bool | None = None,
         style: JsonStyle = "auto",
-        template: ChatTemplate = QWEN,
+        template: ChatTemplate | None = QWEN,
         temperature: float = 0.0,
         seed: int = 0,
     ) -> None:
         self._info = info
-        self._style, self._template = style, template
+        self._style = style
+        if image_tokens is not None:
+            picture = replace(picture, max_area=image_tokens * picture.step**2)
         self._brake = Brake()
         self._model = Model(
             Path(text_gguf), Path(vision_gguf),
             threads=threads, gpu_layers=gpu_layers, watch=self._brake.look,
+            exact=picture.fit == "grid",
         )  # fmt: skip
+        try:
+            self._template = template or own_template(self._model.chat_template)
+        except EngineError:
+            self._model.free()
+            raise
         self._forced = not self._model.small if forced is None else forced
         if image_size is None:
             size = None
@@ -119,9 +132,8 @@ class LlamaEngine:
         self._model.table  # noqa: B018 - read now: a large vocabulary takes a second
         self._temperature, self._seed = temperature, seed
         self._room = Workspace(
-            self._model, self._brake, before=template.before,
-            size=size,
-            max_area=MAX_AREA if image_tokens is None else image_tokens * GRID**2,
+            self._model, self._brake, before=self._template.before,
+            size=size, picture=picture,
             cells=n_ctx, saved=SAVED_PREFIXES,
         )  # fmt: skip
         self._closed = False
@@ -193,12 +205,14 @@ class LlamaEngine:
             self._lanes = None
 
     def _events(self, image: Image, prompts: Sequence[Prompt]) -> Iterator[Token | Completion]:
+        height, width = self._room.size(image)
+        seen = (width, height)
         answers = [
             Answer(
-                i, prompt, form_for(prompt, self._style),
+                i, prompt, form_for(prompt, self._style, self._info.convention, seen),
                 # A source of chance for each answer: how they are interleaved changes nothing.
                 Picker(self._model, self._temperature, self._seed + i),
-                question=self._question(prompt), force=self._forced,
+                question=self._question(prompt), force=self._forced, seen=seen,
             )
             for i, prompt in enumerate(prompts)
         ]  # fmt: skip
@@ -230,7 +244,7 @@ class LlamaEngine:
     def _question(self, prompt: Prompt) -> list[int]:
         """Return the tokens behind the image; markers are recognised in the template only."""
         return [
-            *self._model.tokenise(prompt.text.encode()),
+            *self._model.tokenise((self._template.between + prompt.text).encode()),
             *self._model.tokenise(self._template.after.encode(), special=True),
         ]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from napari_fada.engines.llama.brake import Brake
 from napari_fada.engines.llama.context import Aborted, Context
-from napari_fada.engines.llama.image import GRID, fingerprint, prepare, target_size
+from napari_fada.engines.llama.image import Picture, fingerprint, prepare
 from napari_fada.engines.llama.model import Model
 from napari_fada.engines.llama.prefix import (
     Chunk,
@@ -37,9 +37,9 @@ class Workspace:
     before : str
         The conversation up to the image.
     size : (int, int) or None
-        What every frame is stretched to; None decides by the frame.
-    max_area : int
-        Pixels that a frame is stretched to at most where there is no `size`.
+        Height and width that every frame is stretched to; None decides by ``picture``.
+    picture : Picture
+        What is done to a frame where no size is given.
     cells : int or None
         A fixed size of the context; None grows it as needed.
     saved : int
@@ -53,12 +53,12 @@ class Workspace:
         *,
         before: str,
         size: tuple[int, int] | None,
-        max_area: int,
+        picture: Picture,
         cells: int | None,
         saved: int,
     ) -> None:
         self.model, self.brake = model, brake
-        self._before, self._size, self._max_area = before, size, max_area
+        self._before, self._size, self._picture = before, size, picture
         self._cells = cells
         self._context: Context | None = None
         self._current: Prefix | None = None
@@ -79,13 +79,16 @@ class Workspace:
 
     def fits(self, image: Image, cells: int) -> bool:
         """Whether so many tokens fit behind a frame's prefix (told before it is encoded)."""
-        height, width = self._target(image)
-        return cells + (height // GRID) * (width // GRID) + _AROUND <= self.limit
+        size = self.size(image)
+        tokens = self._picture.tokens(size)
+        if tokens is None:
+            with image_chunks(self.model, self._before, prepare(image, size)) as chunks:
+                tokens = sum(chunk.tokens for chunk in chunks)
+        return cells + tokens + _AROUND <= self.limit
 
-    def _target(self, image: Image) -> tuple[int, int]:
-        """Return the (height, width) that a frame is stretched to."""
-        height, width = image.shape[:2]
-        return self._size or target_size(height, width, max_area=self._max_area)
+    def size(self, image: Image) -> tuple[int, int]:
+        """Return the height and width that the model is given a frame in."""
+        return self._size or self._picture.size(*image.shape[:2])
 
     def enter(self, image: Image, cells: int, sequences: int) -> tuple[Prefix, float]:
         """Make the prefix of a frame stand in sequence 0, with room behind it.
@@ -129,8 +132,7 @@ class Workspace:
         return self._current, time.perf_counter() - began
 
     def _encode(self, key: str, image: Image, cells: int, sequences: int) -> Prefix:
-        size = self._target(image)
-        with image_chunks(self.model, self._before, prepare(image, size)) as chunks:
+        with image_chunks(self.model, self._before, prepare(image, self.size(image))) as chunks:
             self._make_room(sum(c.tokens for c in chunks) + cells, sequences)
             self.context.watch(True)
             try:
