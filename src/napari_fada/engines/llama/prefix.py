@@ -113,10 +113,22 @@ def image_chunks(model: Model, before: str, image: Image) -> Iterator[list[Chunk
 
 
 def text_tokens(model: Model, chunk: Chunk) -> list[int]:
-    """Return the tokens of a text chunk."""
+    """Return the tokens of a text chunk.
+
+    Raises
+    ------
+    EngineError
+        If the vocabulary lacks a mark that the image part puts around images.
+    """
     n = ctypes.c_size_t(0)
     pointer = model.lib.media.mtmd_input_chunk_get_tokens_text(chunk.pointer, ctypes.byref(n))
-    return [int(pointer[i]) for i in range(n.value)]
+    tokens = [int(pointer[i]) for i in range(n.value)]
+    if any(token < 0 for token in tokens):
+        raise EngineError(
+            "The text model does not know the marks that its image part puts around images.",
+            todo="Use the text model and the mmproj that were made from the same model.",
+        )
+    return tokens
 
 
 def encode_image(model: Model, chunk: Chunk) -> Any:
