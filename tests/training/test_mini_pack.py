@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    loaded = load_engine("fada-mini", hosted=False, threads=2)
+    loaded = load_engine("fada-mini", hosted=False, threads=1)
     yield loaded
     loaded.close()
 

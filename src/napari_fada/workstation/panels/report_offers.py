@@ -75,6 +75,8 @@ class OfferList(QFrame):
                 font = row.font()
                 font.setBold(number == chosen)
                 row.setFont(font)
+        # Without this Qt looks further up for somebody to give the keys to: the whole window.
+        self.setFocusProxy(field)
         layout = self.layout()
         assert layout is not None
         layout.activate()
