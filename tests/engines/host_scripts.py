@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import sys
@@ -70,3 +71,9 @@ def defective() -> ScriptedEngine:
 def exits_at_start() -> ScriptedEngine:
     print("cannot find libggml.so", file=sys.stderr)
     os._exit(3)
+
+
+def counts_its_answers() -> ScriptedEngine:
+    """Say how many answers this process has given; a new one begins anew."""
+    given = itertools.count(1)
+    return ScriptedEngine(lambda _image, _prompt: str(next(given)))

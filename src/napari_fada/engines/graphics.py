@@ -14,7 +14,6 @@ import os
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
-from multiprocessing.spawn import get_executable
 from pathlib import Path
 from typing import Any
 
@@ -190,12 +189,14 @@ def _library_folder() -> Path | None:
 
 
 def _ask_in_a_process() -> str:
+    from napari_fada.engines.host.process import interpreter
+
     code = (
         "import sys; sys.path[:] = sys.argv[1:]; "
         "from napari_fada.engines.graphics import report; report()"
     )
     done = subprocess.run(
-        [os.fsdecode(get_executable() or sys.executable), "-P", "-c", code]
+        [str(interpreter()), "-P", "-c", code]
         + [entry for entry in sys.path if isinstance(entry, str)],
         stdin=subprocess.DEVNULL,
         capture_output=True,

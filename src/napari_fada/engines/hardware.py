@@ -101,6 +101,11 @@ def memory() -> Memory:
     return Memory(room.limit, min(room.left, found.available), limited=True)
 
 
+def size_text(count: int) -> str:
+    """Write bytes as people do: "1.4 GB", "118 MB"."""
+    return f"{count / 1e9:.1f} GB" if count >= 999_500_000 else f"{max(1, round(count / 1e6))} MB"
+
+
 def _allowed() -> set[int]:
     """Return the logical processors of this process; empty where the system has no affinity."""
     try:

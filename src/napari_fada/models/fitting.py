@@ -12,18 +12,21 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from napari_fada.engines.graphics import Graphics, graphics
-from napari_fada.engines.hardware import Memory, cores, memory
-from napari_fada.engines.llama.image import GRID, MAX_AREA
+from napari_fada.engines.hardware import Memory, cores, memory, size_text
+from napari_fada.engines.llama.image import Picture
 from napari_fada.engines.llama.plan import SMALL, Plan
 from napari_fada.errors import ModelError
 from napari_fada.models.gguf_header import read_header
 from napari_fada.models.needs_gguf import Needs, Text, Vision, needs
 from napari_fada.models.pack import Pack
+from napari_fada.models.profiles import profile_of
 
 #: Bytes of a weight in the smallest quantisation that is offered (Q4_K_M).
 _SMALLEST = 0.7
 #: The smallest image and context that are proposed, in tokens.
 _SMALL_IMAGE, _SMALL_CONTEXT = 256, 2048
+#: Tiles that llama.cpp cuts a frame into at most, the whole among them (Idefics3: 4 × 4 and one).
+_TILES = 17
 #: Share of a graphics card's free memory that is used.
 _CARD_SHARE = 0.9
 
@@ -132,11 +135,6 @@ class Estimate:
         }
 
 
-def size_text(count: int) -> str:
-    """Write bytes as people do: "1.4 GB", "118 MB"."""
-    return f"{count / 1e9:.1f} GB" if count >= 999_500_000 else f"{max(1, round(count / 1e6))} MB"
-
-
 def estimate(
     pack: Pack, options: Options | None = None, *, cards: Graphics | None = None
 ) -> Estimate:
@@ -160,10 +158,7 @@ def estimate(
     options = options or Options()
     text_file, vision_file = pack.inspect()
     text, vision = Text.of(read_header(text_file.path)), Vision.of(read_header(vision_file.path))
-    tokens = options.image_tokens or MAX_AREA // GRID**2
-    if pack.image_size:
-        tokens = pack.image_size[0] * pack.image_size[1] // GRID**2
-    tokens = vision.fixed or tokens
+    tokens = _image_tokens(pack, options, profile_of(pack, text_file, vision_file).picture, vision)
 
     def with_layers(layers: int) -> Estimate:
         plan = Plan.make(
@@ -261,6 +256,15 @@ def check_fits(
         kept="Nothing was loaded.",
         todo=_advice(pack, found, options, free, cards),
     )
+
+
+def _image_tokens(pack: Pack, options: Options, picture: Picture, vision: Vision) -> int:
+    """Return the most tokens that a frame will take."""
+    if picture.fit == "grid":
+        width, height = pack.image_size or (0, 0)
+        fixed = width * height // picture.step**2
+        return fixed or options.image_tokens or picture.max_area // picture.step**2
+    return vision.fixed * (_TILES if picture.fit == "whole" else 1)
 
 
 def _split(text: Text, found: Needs, layers: int) -> tuple[dict[str, int], dict[str, int]]:

@@ -19,6 +19,8 @@ from napari_fada.models.pack import Pack, with_digests
 from napari_fada.models.profiles import Profile, profile_of
 from napari_fada.records.reading import ModelRef
 
+#: Ten minutes: a pause is shorter, and an afternoon of drawing is longer.
+IDLE_SECONDS = 600.0
 FACTORY = "napari_fada.models.loading:llama_engine"
 
 
@@ -31,6 +33,7 @@ def load_engine(
     prompt_set: str | None = None,
     force: bool = False,
     profile: str | None = None,
+    idle_seconds: float = IDLE_SECONDS,
     **options: Any,
 ) -> Engine:
     """Find a model, check its files, load it and return the engine.
@@ -50,6 +53,9 @@ def load_engine(
     profile : str, optional
         Name of the model's family, if it is not what the pack or its files say; see
         `napari_fada.models.profiles`.
+    idle_seconds : float
+        After so long without a question the child process is ended, which frees its memory;
+        the next question starts it anew. 0: never.
     **options
         For the engine, see `napari_fada.engines.llama.LlamaEngine`.
 
@@ -75,12 +81,14 @@ def load_engine(
             todo='Install it with: pip install "napari-fada[gguf]" (it is compiled on the way: '
             "a C++ compiler is needed, and some minutes).",
         )
-    fit = check_fits(pack, Options.of({"threads": threads, **options}), force=force)
+    wanted = Options.of({"threads": threads, **options})
+    fit = check_fits(pack, wanted, force=force)
+    whole = with_digests(pack)
     family = profile_of(replace(pack, profile=profile or pack.profile), text, image_part)
     kwargs: dict[str, Any] = {
         "text_gguf": text.path,
         "vision_gguf": image_part.path,
-        "info": _info(pack, text, prompt_set, family),
+        "info": _info(whole, text, prompt_set, family, wanted),
         "image_size": pack.image_size,
         "picture": family.picture,
         "template": family.template,
@@ -89,9 +97,21 @@ def load_engine(
         "gpu_layers": fit.options.gpu_layers,
         "lanes": fit.options.lanes,
     }
-    if hosted:
-        return HostedEngine(Spec(FACTORY, kwargs, threads=threads))
-    return llama_engine(**kwargs)
+    if not hosted:
+        return llama_engine(**kwargs)
+
+    def admit() -> None:
+        """Look again before the model is loaded anew: time has passed since the first."""
+        pack.verify()
+        if with_digests(pack) != whole:
+            raise ModelError(
+                f"A file of the model {pack.name} has changed since it was loaded.",
+                todo="Choose the model again, so that results name what made them.",
+            )
+        check_fits(pack, wanted, force=force)
+
+    spec = Spec(FACTORY, kwargs, threads=threads)
+    return HostedEngine(spec, idle_seconds=idle_seconds, admit=admit)
 
 
 def llama_engine(**kwargs: Any) -> Engine:
@@ -102,10 +122,11 @@ def llama_engine(**kwargs: Any) -> Engine:
     return engine
 
 
-def _info(pack: Pack, text: GgufFile, prompt_set: str | None, family: Profile) -> EngineInfo:
+def _info(
+    pack: Pack, text: GgufFile, prompt_set: str | None, family: Profile, options: Options
+) -> EngineInfo:
     """Say what is loaded; the hash of the prompts is for the pipeline to add."""
-    whole = with_digests(pack)
-    digests = {whole.text_path: whole.text.sha256, whole.vision_path: whole.vision.sha256}
+    digests = {pack.text_path: pack.text.sha256, pack.vision_path: pack.vision.sha256}
     sha256 = digests.pop(text.path)
     versions = {
         "napari-fada": __version__,
@@ -114,6 +135,8 @@ def _info(pack: Pack, text: GgufFile, prompt_set: str | None, family: Profile) -
         "mmproj-sha256": next(iter(digests.values())),
         "profile": family.name,
         "coordinates": family.convention.name,
+        # what the model is shown depends on it, and so do its answers
+        "image-tokens": "" if pack.image_size else str(options.image_tokens or ""),
     }
     model = ModelRef(
         pack=pack.name,

@@ -13,25 +13,23 @@ import math
 import platform
 from dataclasses import dataclass
 
-from napari_fada.engines.llama.plan import Plan
+from napari_fada.engines.llama.plan import BATCH, SAVED_FRAMES, SAVED_PREFIXES, Plan
 from napari_fada.models.gguf_header import GgufHeader, Tensor
 
 #: What a process with Python, numpy and llama.cpp takes before a model (measured).
 PROGRAM = 50_000_000
 #: Graphs and work space of llama.cpp that hardly depend on the model (measured).
 GRAPHS = 55_000_000
+#: For each lane: its own graph and its thread's share of the allocator (measured).
+_LANE = 12_000_000
 #: For one token of the vocabulary: llama.cpp's tables, and ours for the forms (measured).
 _TOKEN = 400
-#: Tokens of one batch, as in engines/llama/context.py.
-_BATCH = 512
 #: Tokens of a question with its template, classes included.
 QUESTION = 320
 #: The longest answer that the prompts ask for.
 ANSWER = 1024
 #: The context grows by this many cells.
 _ROUND = 256
-#: Budget of saved states, as in engines/llama/session.py.
-_SAVED = 256 * 2**20
 #: How many answers at most one call decodes together: report, boxes and outlines.
 _TOGETHER = 3
 #: Tensor types that llama.cpp copies into a form of its own for the processor: Q4_0, Q2_K, Q4_K,
@@ -173,19 +171,20 @@ def needs(
     cells = context or -(-(one + (together - 1) * (QUESTION + ANSWER)) // _ROUND) * _ROUND
     if text.trained:
         cells = min(cells, text.trained)
-    contexts = [(cells, 1 + together, min(image_tokens, _BATCH))]
+    contexts = [(cells, 1 + together, min(image_tokens, BATCH))]
     if not plan.together and plan.lanes > 1:
         lane = context or min(-(-one // _ROUND) * _ROUND, text.trained or one)
-        contexts += [(lane, 2, min(QUESTION, _BATCH))] * plan.lanes
+        contexts += [(lane, 2, min(QUESTION, BATCH))] * plan.lanes
     frame = image_tokens * text.cell + text.state
+    work = sum(tokens * text.work for _, _, tokens in contexts) + 4 * text.vocabulary * together
     return Needs(
         program=PROGRAM + GRAPHS + _TOKEN * text.vocabulary,
         weights=text.bytes + text.repacked,
         image=vision.bytes + image_tokens * vision.token,
         memory=sum(cells * text.cell + count * text.state for cells, count, _ in contexts),
-        work=sum(tokens * text.work for _, _, tokens in contexts) + 4 * text.vocabulary * together,
+        work=work + _LANE * (len(contexts) - 1),
         # While a state is copied from one place to another it exists three times.
-        saved=min(_SAVED, frames * frame) + 2 * frame,
+        saved=min(SAVED_PREFIXES, min(frames, SAVED_FRAMES) * frame) + 2 * frame,
         reclaimable=text.repacked,
         cells=cells,
     )

@@ -101,7 +101,7 @@ class _Parent:
 
 def _take_pipes() -> tuple[int, int]:
     """Keep the two pipes for ourselves; what libraries print goes to the captured log."""
-    incoming, outgoing = os.dup(0), os.dup(1)
+    incoming, outgoing = _binary(os.dup(0)), _binary(os.dup(1))
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
@@ -113,12 +113,24 @@ def _take_pipes() -> tuple[int, int]:
     return incoming, outgoing
 
 
+def _binary(descriptor: int) -> int:
+    """Switch off the translation of line ends that Windows does on its own accord."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.setmode(descriptor, os.O_BINARY)
+    return descriptor
+
+
 def _be_modest(nice: int) -> None:
     """Yield the processor to the viewer, and be the one killed when memory runs out."""
     with contextlib.suppress(OSError, AttributeError):
         os.nice(nice)
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
+    # Linux shares the processor out among sessions first, and this process has one of its own:
+    # within it a niceness alone would mean nothing.
+    for path, value in (("/proc/self/autogroup", nice), ("/proc/self/oom_score_adj", 500)):
+        with contextlib.suppress(OSError):
+            Path(path).write_text(str(value), encoding="ascii")
 
 
 def _portable(error: Exception, what: str) -> FadaError:

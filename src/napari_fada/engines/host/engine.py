@@ -7,10 +7,12 @@ import queue
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from napari_fada.engines.host.process import Child, Ended
-from napari_fada.engines.host.spec import Health, Spec
+from napari_fada.engines.host.slot import Slot
+from napari_fada.engines.host.spec import Health, Rest, Spec
+from napari_fada.engines.images import check_image
 from napari_fada.engines.protocol import Cancel, Completion, EngineInfo, Image, Prompt, Token
 from napari_fada.errors import EngineError, FadaError
 
@@ -38,6 +40,14 @@ class HostedEngine:
         costs the next request the loading of the model.
     start_seconds : float
         How long the child may take to load the model.
+    idle_seconds : float
+        After so long without a question the child is ended, which frees its memory; the next
+        question starts it anew. 0: never.
+    admit : callable, optional
+        Called before a child is started in place of an earlier one; raises what speaks
+        against it (the memory that was free at first may be gone).
+    clock : callable
+        Seconds that only go forward; what `idle_seconds` is measured with.
 
     Raises
     ------
@@ -54,21 +64,27 @@ class HostedEngine:
         grace_seconds: float = 0.12,
         patience_seconds: float = 1.0,
         start_seconds: float = 600.0,
+        idle_seconds: float = 0.0,
+        admit: Callable[[], object] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._spec = spec
         self._poll, self._start = poll_seconds, start_seconds
         self._grace, self._patience = grace_seconds, patience_seconds
         self._settling: threading.Thread | None = None
-        self._slot = _Slot()
+        self._slot = Slot(idle_seconds=idle_seconds, clock=clock)
+        self._admit: Callable[[], object] | None = None  # for the first child the caller has asked
         self._asking = threading.Lock()
         self._numbers = itertools.count(1)
         self._info: EngineInfo | None = None
-        weakref.finalize(self, _Slot.close, self._slot)
+        weakref.finalize(self, Slot.close, self._slot)
         try:
             self._ready_child(None)
         except BaseException:
             self.close()
             raise
+        self._admit = admit
+        self._slot.end()
 
     @property
     def info(self) -> EngineInfo:
@@ -82,6 +98,28 @@ class HostedEngine:
         child = self._slot.child
         return None if child is None else child.pid
 
+    @property
+    def rest(self) -> Rest | None:
+        """What it was unloaded for after a time without questions; None while it is loaded."""
+        return self._slot.rest
+
+    @property
+    def idle_seconds(self) -> float:
+        """After how long without a question the child is ended; 0: never. Can be set."""
+        return self._slot.idle_seconds
+
+    @idle_seconds.setter
+    def idle_seconds(self, seconds: float) -> None:
+        self._slot.idle_seconds = seconds
+
+    def unload_if_idle(self) -> Rest | None:
+        """End the child if its time is up (a thread looks too); says what that freed."""
+        return self._slot.unload_if_idle()
+
+    def when_unloaded(self, told: Callable[[Rest], object] | None) -> None:
+        """Name who is told, in whatever thread, when the child was ended as idle."""
+        self._slot.on_rest = told
+
     def ping(self, timeout: float = 5.0) -> Health:
         """Ask the child how it fares (memory, processor time); also while it works."""
         child = self._slot.child
@@ -90,6 +128,8 @@ class HostedEngine:
                 return child.ping(timeout)
         except (Ended, queue.Empty):
             pass
+        if self.rest is not None:
+            raise EngineError(f"The model is {self.rest}.")
         raise EngineError("The engine process does not answer.", todo="Ask again to restart it.")
 
     def ask(
@@ -101,6 +141,7 @@ class HostedEngine:
         engine that does not heed a cancel in time are completed here, as cancelled, with
         the tokens that had arrived; if it still goes on after that it is killed.
         """
+        check_image(image)
         return self._answers(image, tuple(prompts), cancel)
 
     def close(self) -> None:
@@ -116,6 +157,7 @@ class HostedEngine:
                 todo="Wait for it, cancel it, or close its iterator.",
             )
         try:
+            self._slot.begin()
             number = next(self._numbers)
             heard = _Heard(len(prompts))
             child = self._ready_child(cancel)
@@ -150,6 +192,7 @@ class HostedEngine:
                 if not settled:
                     self._stop(child, number)
         finally:
+            self._slot.end()
             self._asking.release()
 
     def _stop(self, child: Child, number: int) -> list[Token | Completion]:
@@ -178,7 +221,7 @@ class HostedEngine:
             if _is_set(cancel):
                 return None
             self._settling.join(self._poll)
-        child = self._slot.take(self._spec)
+        child = self._slot.take(self._spec, self._admit)
         deadline = time.monotonic() + self._start
         while not child.ready:
             if _is_set(cancel):
@@ -216,40 +259,7 @@ class HostedEngine:
         )
 
 
-class _Slot:
-    """Holds the present child, apart from the engine so that a finaliser may own it."""
-
-    def __init__(self) -> None:
-        self.child: Child | None = None
-        self.closed = False
-        self._lock = threading.Lock()
-
-    def take(self, spec: Spec) -> Child:
-        with self._lock:
-            if self.closed:
-                raise EngineError("The engine was closed.", todo="Load the model again.")
-            if self.child is not None and self.child.ready and not self.child.alive:
-                self.child.kill()  # it died while idle: nothing was lost, nothing to report
-                self.child = None
-            if self.child is None:
-                self.child = Child(spec)
-            return self.child
-
-    def drop(self, child: Child) -> None:
-        with self._lock:
-            child.kill()
-            if self.child is child:
-                self.child = None
-
-    def close(self) -> None:
-        with self._lock:
-            self.closed = True
-            if self.child is not None:
-                self.child.kill()
-                self.child = None
-
-
-def _settles(slot: _Slot, child: Child, seconds: float, items: list[Token | Completion]) -> bool:
+def _settles(slot: Slot, child: Child, seconds: float, items: list[Token | Completion]) -> bool:
     """Gather what a cancelled child still says; return whether it came to an end in time."""
     deadline = time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:
@@ -266,7 +276,7 @@ def _settles(slot: _Slot, child: Child, seconds: float, items: list[Token | Comp
     return False
 
 
-def _settle_or_kill(slot: _Slot, child: Child, seconds: float) -> None:
+def _settle_or_kill(slot: Slot, child: Child, seconds: float) -> None:
     if not _settles(slot, child, seconds, []):
         slot.drop(child)
 

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 from multiprocessing.spawn import get_executable
+from pathlib import Path
 from typing import Any
 
 from napari_fada.engines.host import wire
@@ -48,7 +49,7 @@ class Child:
         self._log: collections.deque[str] = collections.deque(maxlen=_LOG_LINES)
         first = wire.pack(("spec", 0, spec))  # before there is a process: it may not pickle
         self._process = subprocess.Popen(
-            [os.fsdecode(get_executable() or sys.executable), "-P", "-c", _BOOT]
+            [str(interpreter()), "-P", "-c", _BOOT]
             + [entry for entry in sys.path if isinstance(entry, str)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -127,7 +128,8 @@ class Child:
         if code is not None and code >= 0:
             cause = f"ended with exit code {code if code < 256 else hex(code)}"
         elif code is not None:
-            name = signal.Signals(-code).name if -code in set(signal.Signals) else "unknown"
+            known = {int(number): number.name for number in signal.Signals}
+            name = known.get(-code, "unknown")
             cause, hint = f"was killed by signal {-code} ({name})", _HINTS.get(name, "")
         return f"The engine process {cause} {when}{hint}."
 
@@ -177,8 +179,20 @@ class Child:
                 self._log.append(rest.decode(errors="replace"))
 
 
+def interpreter() -> Path:
+    """Return the Python to start.
+
+    On Windows a viewer may run in ``pythonw``, which has no standard streams to talk through.
+    """
+    path = Path(os.fsdecode(get_executable() or sys.executable))
+    if path.name.lower() == "pythonw.exe" and (plain := path.with_name("python.exe")).exists():
+        return plain
+    return path
+
+
 _HINTS = {
     "SIGKILL": "; the usual cause is that the memory ran out",
+    "SIGBUS": "; the usual cause is a model file that changed, or whose disk was taken out",
     "SIGILL": "; llama.cpp was built for a newer processor than this one",
 }
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from napari_fada.engines.hardware import size_text
+
 
 @dataclass(frozen=True, slots=True)
 class Spec:
@@ -41,3 +43,14 @@ class Health:
     rss_bytes: int
     cpu_seconds: float
     peak_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """The child was ended because nothing was asked; the next question starts it anew."""
+
+    freed_bytes: int
+
+    def __str__(self) -> str:
+        freed = f" to free {size_text(self.freed_bytes)}" if self.freed_bytes else ""
+        return f"unloaded{freed}; loads again on use"

@@ -12,12 +12,11 @@ import numpy.typing as npt
 
 from napari_fada.engines.llama.library import last_words
 from napari_fada.engines.llama.model import Model
+from napari_fada.engines.llama.plan import BATCH
 from napari_fada.errors import EngineError
 
 Row = npt.NDArray[np.float32]
 
-#: Tokens that one call of llama_decode takes at most.
-BATCH = 512
 _ABORTED = 2
 _FULL = 1
 

@@ -15,7 +15,6 @@ from typing import Literal
 import numpy as np
 
 from napari_fada.engines.protocol import Image
-from napari_fada.errors import EngineError
 
 #: One image token covers 2 × 2 patches of 16 pixels.
 GRID = 32
@@ -24,22 +23,6 @@ MIN_AREA = 65_536
 #: Our upper bound: 2,048 image tokens. The published one (16,384 tokens) takes minutes on a
 #: processor; a 1920 × 1080 frame is not reduced by ours.
 MAX_AREA = 2_097_152
-
-
-def check_image(image: Image) -> None:
-    """Refuse anything but a uint8 frame, grey or RGB.
-
-    Raises
-    ------
-    EngineError
-        With what was given instead.
-    """
-    right_shape = image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)
-    if image.dtype != np.uint8 or not right_shape or 0 in image.shape:
-        raise EngineError(
-            f"The engine was given an image of shape {image.shape} and type {image.dtype}; "
-            "it takes (height, width) or (height, width, 3) of type uint8."
-        )
 
 
 def target_size(

@@ -21,6 +21,11 @@ SMALL = 50_000_000
 BATCH_FROM_THREADS = 8
 #: Below that, so many answers are decoded at the same time, each on a share of the threads.
 LANES = 2
+#: Tokens that one call of llama_decode takes at most.
+BATCH = 512
+#: Saved image prefixes: bytes and frames at most. One of a 0.8B model takes about 25 MB, one of
+#: fada-mini 0.1 MB.
+SAVED_PREFIXES, SAVED_FRAMES = 256 * 2**20, 32
 
 
 @dataclass(frozen=True, slots=True)

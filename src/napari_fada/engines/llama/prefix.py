@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from napari_fada.engines.llama.context import BATCH, Context, Piece
+from napari_fada.engines.llama.context import Context, Piece
 from napari_fada.engines.llama.library import last_words
 from napari_fada.engines.llama.model import Model
+from napari_fada.engines.llama.plan import BATCH, SAVED_FRAMES
 from napari_fada.engines.protocol import Image
 from napari_fada.errors import EngineError
 
@@ -47,18 +48,21 @@ class Chunk:
 
 
 class PrefixStore:
-    """Saved prefixes of the frames used last, within a budget of bytes."""
+    """Saved prefixes of the frames used last, within a budget of bytes and a number."""
 
-    def __init__(self, budget: int) -> None:
-        self.budget = budget
+    def __init__(self, budget: int, frames: int = SAVED_FRAMES) -> None:
+        self.budget, self.frames = budget, frames
         self._kept: OrderedDict[str, tuple[Prefix, bytes]] = OrderedDict()
 
     def put(self, prefix: Prefix, state: bytes) -> None:
         """Keep a prefix, and let go of the oldest ones if there are too many."""
         self._kept[prefix.key] = (prefix, state)
         self._kept.move_to_end(prefix.key)
-        while sum(len(s) for _, s in self._kept.values()) > self.budget:
+        while len(self._kept) > self.frames or self._bytes() > self.budget:
             self._kept.popitem(last=False)
+
+    def _bytes(self) -> int:
+        return sum(len(state) for _, state in self._kept.values())
 
     def get(self, key: str) -> tuple[Prefix, bytes] | None:
         """Return a prefix, which makes it the newest, or None."""
