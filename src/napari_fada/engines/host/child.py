@@ -44,6 +44,7 @@ def main() -> None:
     parent.send("ready", 0, engine.info)
     while True:
         number, (image, prompts), cancel = parent.requests.get()
+        parent.send("begun", number, None)
         try:
             for item in engine.ask(image, prompts, cancel=cancel):
                 parent.send("item", number, item)

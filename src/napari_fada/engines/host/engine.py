@@ -9,6 +9,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 
+from napari_fada.engines.host.heard import Heard
 from napari_fada.engines.host.process import Child, Ended
 from napari_fada.engines.host.slot import Slot
 from napari_fada.engines.host.spec import Health, Rest, Spec
@@ -159,13 +160,14 @@ class HostedEngine:
         try:
             self._slot.begin()
             number = next(self._numbers)
-            heard = _Heard(len(prompts))
+            heard = Heard(len(prompts))
             child = self._ready_child(cancel)
             if child is None:
                 yield from heard.cancelled()
                 return
             child.send("ask", number, (image, prompts))
             settled = False  # whether the child is done with this request
+            begun = again = False  # whether it has heard of it; whether it is the second child
             try:
                 while not _is_set(cancel):
                     try:
@@ -176,7 +178,19 @@ class HostedEngine:
                         settled = True
                         if self._slot.closed:
                             break
-                        raise self._obituary(child, "while answering") from None
+                        if begun or again:
+                            raise self._obituary(child, "while answering") from None
+                        # It had died before it heard the question: nothing to report.
+                        self._slot.drop(child)
+                        anew = self._ready_child(cancel)
+                        if anew is None:
+                            break
+                        child, again, settled = anew, True, False
+                        child.send("ask", number, (image, prompts))
+                        continue
+                    if kind == "begun":
+                        begun = True
+                        continue
                     if kind == "item":
                         yield heard.add(content)
                         continue
@@ -270,39 +284,16 @@ def _settles(slot: Slot, child: Child, seconds: float, items: list[Token | Compl
         except Ended:
             slot.drop(child)
             return True
-        if kind != "item":
+        if kind == "item":
+            items.append(content)
+        elif kind != "begun":
             return True
-        items.append(content)
     return False
 
 
 def _settle_or_kill(slot: Slot, child: Child, seconds: float) -> None:
     if not _settles(slot, child, seconds, []):
         slot.drop(child)
-
-
-class _Heard:
-    """What has arrived for each prompt, to complete those that the child cannot."""
-
-    def __init__(self, count: int) -> None:
-        self._tokens: list[list[Token]] = [[] for _ in range(count)]
-        self._complete = [False] * count
-        self._began = time.perf_counter()
-
-    def add(self, item: Token | Completion) -> Token | Completion:
-        if isinstance(item, Token):
-            self._tokens[item.prompt].append(item)
-        else:
-            self._complete[item.prompt] = True
-        return item
-
-    def cancelled(self) -> Iterator[Completion]:
-        seconds = time.perf_counter() - self._began
-        for prompt, tokens in enumerate(self._tokens):
-            if not self._complete[prompt]:
-                self._complete[prompt] = True
-                text = "".join(token.text for token in tokens)
-                yield Completion(prompt, text, tuple(tokens), "cancelled", seconds)
 
 
 def _is_set(cancel: Cancel | None) -> bool:
