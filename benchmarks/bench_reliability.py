@@ -265,7 +265,13 @@ class Storm:
 
     def _kill_idle(self) -> str:
         os.kill(self._pid(), signal.SIGKILL)
-        return self._plain()
+        try:
+            return self._plain()
+        except EngineError as error:
+            # After a cancel it may still have been loading, and that is worth a word.
+            if "while starting" not in error.what:
+                raise
+            return f"told, then {self._plain()}"
 
     def _unload(self) -> str:
         self.engine.idle_seconds = 0.001
@@ -334,16 +340,15 @@ class Storm:
     def _file_truncated(self) -> str:
         """Cut the file that the child has mapped: whatever it does, the parent lives on."""
         text, _ = sorted(self.pack.glob("*.gguf"))
-        status, whole = text.stat(), text.read_bytes()
+        whole = shutil.copy2(text, self.folder / "whole")
         os.truncate(text, 4096)
 
         def mend() -> None:
-            text.write_bytes(whole)
-            os.utime(text, ns=(status.st_atime_ns, status.st_mtime_ns))
+            shutil.copy2(whole, text)
 
         try:
             frame, asked = self._some()
-            with contextlib.suppress(EngineError):
+            with contextlib.suppress(FadaError):
                 list(self._items(frame, asked))
             if (pid := self.engine.pid) is not None:
                 os.kill(pid, signal.SIGKILL)

@@ -16,6 +16,16 @@ from rich.table import Table
 
 from napari_fada import __version__
 from napari_fada.cli_convert import register as register_convert
+from napari_fada.cli_hardware import (
+    CheckOption,
+    ContextOption,
+    GpuLayersOption,
+    ImageTokensOption,
+    ThreadsOption,
+)
+from napari_fada.cli_hardware import (
+    register as register_hardware,
+)
 from napari_fada.cli_project import project_app
 from napari_fada.cli_shared import JsonFlag, err, explained, interruptible, line, out, progress_bar
 from napari_fada.errors import ModelError
@@ -36,6 +46,7 @@ app.add_typer(export_app, name="export")
 app.add_typer(import_app, name="import")
 app.add_typer(models_app, name="models")
 register_convert(models_app)
+register_hardware(models_app)
 app.add_typer(train_app, name="train")
 app.add_typer(project_app, name="project")
 
@@ -118,7 +129,11 @@ def run(
         Path | None, typer.Option("--project", "-p", help="Keep the readings in this project too.")
     ] = None,
     force: Annotated[bool, typer.Option(help="Read again what an earlier run has done.")] = False,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
+    threads: ThreadsOption = None,
+    gpu_layers: GpuLayersOption = None,
+    context: ContextOption = None,
+    image_tokens: ImageTokensOption = None,
+    check_memory: CheckOption = True,
     as_json: JsonFlag = False,
 ) -> None:
     """Run the five phases on scans and write one <stem>.fada.json for each.
@@ -142,7 +157,14 @@ def run(
     end = None
     with explained(), interruptible() as cancel, ExitStack() as stack:
         kept = stack.enter_context(Project.open(project)) if project else None
-        engine = load_engine(model, threads=threads)
+        engine = load_engine(
+            model,
+            threads=threads,
+            gpu_layers=gpu_layers,
+            n_ctx=context,
+            image_tokens=image_tokens,
+            force=not check_memory,
+        )
         try:
             events = batch.run_scans(
                 engine,
