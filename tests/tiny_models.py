@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
-FAMILIES = ("qwen3.5", "qwen2.5-vl", "qwen3-vl", "smolvlm")
+FAMILIES = ("qwen3.5", "qwen2.5-vl", "qwen3-vl", "smolvlm", "gemma-3")
 
 #: How Qwen2 splits text; with a vocabulary of our own the converter cannot know it by its hash.
 SPLIT = (
@@ -49,7 +51,7 @@ def make(folder: Path, family: str, converter: Path) -> Path:
         if not folder.exists():
             fresh = folder.with_name(folder.name + ".part")
             shutil.rmtree(fresh, ignore_errors=True)
-            make_checkpoint(fresh / "full", family)
+            make_checkpoint(fresh / "full", family, converter=converter)
             for part, name in (("text", "text.gguf"), ("vision", "mmproj-tiny.gguf")):
                 for _ in to_gguf(
                     fresh / "full", fresh / name, part, name=f"tiny {family}", converter=converter
@@ -59,28 +61,48 @@ def make(folder: Path, family: str, converter: Path) -> Path:
     return folder
 
 
-def make_checkpoint(folder: Path, family: str, seed: int = 0) -> Path:
-    """Write a transformers folder with random weights."""
+def make_checkpoint(
+    folder: Path, family: str, seed: int = 0, converter: Path | None = None
+) -> Path:
+    """Write a transformers folder with random weights.
+
+    ``converter`` is where SentencePiece lies, which Gemma needs.
+    """
     import torch
 
     torch.manual_seed(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    if family == "gemma-3":
+        assert converter is not None
+        return _gemma(folder, converter)
     tokenizer = _tokenizer(_IDEFICS if family == "smolvlm" else _QWEN)
     model, processor = _BUILDERS[family](tokenizer.convert_tokens_to_ids)
-    with torch.no_grad():
-        for p in model.parameters():
-            if p.ndim > 1:  # wider than trained models: answers that differ from each other
-                p.mul_(3.0)
-    model.to(torch.float16).save_pretrained(folder)
+    _save(model, folder)
     tokenizer.save_pretrained(folder)
     (folder / "preprocessor_config.json").write_text(json.dumps(processor | _HALF))
     return folder
 
 
+def _save(model: Any, folder: Path) -> None:
+    import torch
+
+    with torch.no_grad():
+        for p in model.parameters():
+            if p.ndim > 1:  # wider than trained models: answers that differ from each other
+                p.mul_(3.0)
+    model.to(torch.float16).save_pretrained(folder)
+
+
+def _words() -> list[str]:
+    from napari_fada.vocabulary import vocabulary
+
+    names = [c.name for c in vocabulary().categories] + [v.name for v in vocabulary().views]
+    return [*names, '{"bbox_2d":[1, 2],"label":"mask"}]']
+
+
 def _tokenizer(special: tuple[str, ...]) -> Any:
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
-
-    from napari_fada.vocabulary import vocabulary
 
     plain = Tokenizer(models.BPE())
     plain.pre_tokenizer = pre_tokenizers.Sequence(
@@ -90,9 +112,8 @@ def _tokenizer(special: tuple[str, ...]) -> Any:
         ]
     )
     plain.decoder = decoders.ByteLevel()
-    words = [c.name for c in vocabulary().categories] + [v.name for v in vocabulary().views]
     plain.train_from_iterator(
-        [*words, '{"bbox_2d":[1, 2],"label":"mask"}]'] * 2,
+        _words() * 2,
         trainers.BpeTrainer(
             vocab_size=500,
             initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
@@ -219,6 +240,75 @@ def _smolvlm(number: Any) -> tuple[Any, dict[str, Any]]:
         "max_image_size": {"longest_edge": 64}, "do_image_splitting": True,
     }  # fmt: skip
     return SmolVLMForConditionalGeneration(config), processor
+
+
+#: Trains a SentencePiece vocabulary; a process of its own, whose path holds the converter's folder.
+_TRAIN = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import sentencepiece
+sentencepiece.SentencePieceTrainer.train(
+    input=sys.argv[2], model_prefix=sys.argv[3], vocab_size=600, model_type="bpe",
+    byte_fallback=True, add_dummy_prefix=False, remove_extra_whitespaces=False,
+    normalization_rule_name="identity", split_digits=True, hard_vocab_limit=False, minloglevel=2,
+    pad_id=0, eos_id=1, bos_id=2, unk_id=3, user_defined_symbols=sys.argv[4:],
+)
+"""
+_GEMMA_MARKS = (
+    "<start_of_turn>", "<end_of_turn>", "<start_of_image>", "<end_of_image>", "<image_soft_token>",
+)  # fmt: skip
+_GEMMA_TEMPLATE = (
+    "{{ bos_token }}{% for m in messages %}<start_of_turn>user\n{{ m.content }}<end_of_turn>\n"
+    "{% endfor %}{{ '<start_of_turn>model\n' }}"
+)
+
+
+def _gemma(folder: Path, converter: Path) -> Path:
+    """Write a Gemma 3: a SentencePiece vocabulary, and image tokens that see each other."""
+    from safetensors.torch import load_file, save_file
+    from transformers import Gemma3Config, Gemma3ForConditionalGeneration
+
+    corpus = folder / "corpus.txt"
+    corpus.write_text("\n".join(_words() * 30))
+    subprocess.run(
+        [sys.executable, "-c", _TRAIN, converter, corpus, folder / "tokenizer", *_GEMMA_MARKS],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    config = Gemma3Config(
+        text_config={
+            "vocab_size": 600, "hidden_size": _WIDTH, "intermediate_size": 128,
+            "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
+            "head_dim": 32, "max_position_embeddings": 8192, "sliding_window": 512,
+            "query_pre_attn_scalar": 32, "layer_types": ["sliding_attention", "full_attention"],
+            "eos_token_id": 1, "bos_token_id": 2, "pad_token_id": 0,
+        },
+        vision_config=_VISION
+        | {
+            "num_hidden_layers": 2, "num_attention_heads": 4, "image_size": 128, "patch_size": 16,
+            "vision_use_head": False,
+        },
+        mm_tokens_per_image=16, image_token_index=8, boi_token_index=6, eoi_token_index=7,
+    )  # fmt: skip
+    _save(Gemma3ForConditionalGeneration(config), folder)
+    # The names of published weights, which the converter expects.
+    weights = load_file(folder / "model.safetensors")
+    old, new = "vision_tower.", "vision_tower.vision_model."
+    save_file({k.replace(old, new): v for k, v in weights.items()}, folder / "model.safetensors")
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps(
+            {
+                "tokenizer_class": "GemmaTokenizer", "add_bos_token": True, "bos_token": "<bos>",
+                "eos_token": "<eos>", "chat_template": _GEMMA_TEMPLATE,
+            }
+        )
+    )  # fmt: skip
+    processor = {"image_processor_type": "Gemma3ImageProcessor", "image_seq_length": 16}
+    (folder / "preprocessor_config.json").write_text(
+        json.dumps(processor | {"size": {"height": 128, "width": 128}} | _HALF)
+    )
+    return folder
 
 
 _BUILDERS = {

@@ -129,6 +129,10 @@ def run(
         Path | None, typer.Option("--project", "-p", help="Keep the readings in this project too.")
     ] = None,
     force: Annotated[bool, typer.Option(help="Read again what an earlier run has done.")] = False,
+    profile: Annotated[
+        str | None,
+        typer.Option(help="Family of the model, if its files do not say (docs/models.md)."),
+    ] = None,
     threads: ThreadsOption = None,
     gpu_layers: GpuLayersOption = None,
     context: ContextOption = None,
@@ -159,6 +163,7 @@ def run(
         kept = stack.enter_context(Project.open(project)) if project else None
         engine = load_engine(
             model,
+            profile=profile,
             threads=threads,
             gpu_layers=gpu_layers,
             n_ctx=context,

@@ -172,3 +172,26 @@ def test_a_profile_can_be_overridden(tiny_model: TinyModel) -> None:
 def test_a_model_without_a_chat_template_is_refused_with_a_reason(tiny_model: TinyModel) -> None:
     with pytest.raises(EngineError, match="no chat template"):
         load_engine(tiny_model("qwen3-vl"), hosted=False, threads=1, profile="smolvlm")
+
+
+def test_forms_hold_over_a_sentencepiece_vocabulary(tiny_model: TinyModel, scan: Scan) -> None:
+    """Gemma 3 has such a vocabulary, and image tokens that see each other."""
+    engine = load_engine(tiny_model("gemma-3"), hosted=False, threads=1)
+    try:
+        assert engine.info.model.versions["profile"] == "gemma-3"
+        image = scan.frame(0)
+        prompts = [
+            Prompt("classify", "Which view?", labels=("BPD_PLANE", "V sign")),
+            Prompt("interpret", "Read it.", keys=("image_quality", "imaging_plane")),
+        ]
+        for prompt in prompts:
+            answer = completion(engine, image, prompt)
+            assert answer.seen == (128, 128)
+            form = form_for(prompt)
+            assert form is not None
+            if answer.stop == "end":
+                assert form.matches(answer.text.encode())
+            else:
+                assert form.start.feed(answer.text.encode()) is not None
+    finally:
+        engine.close()
