@@ -317,4 +317,4 @@ def _advice(
         if need < found.needed * 0.95:
             helps.append(f"choose {what}, which needs {size_text(need)}")
     helps.append("choose a smaller model")
-    return ", ".join(helps[:-1]) + f", or {helps[-1]}. With force it is loaded all the same."
+    return ", ".join(helps[:-1]) + f", or {helps[-1]}. The check can be switched off."

@@ -9,31 +9,23 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from psygnal import Signal
 
-from napari_fada.engines.protocol import Engine
 from napari_fada.errors import FadaError
 from napari_fada.records.project import Project, Show
 from napari_fada.records.reading import PHASES, Phase, Reading
 from napari_fada.scans import Scan
 from napari_fada.workstation import gating, raster
+from napari_fada.workstation.engines import EngineLoader, Engines, load_engine
 from napari_fada.workstation.gating import Gate
 from napari_fada.workstation.session import Session
 
 BATCH_SECONDS = 0.05
 Instead = Literal["replace", "add"]
-EngineLoader = Callable[[str], Engine]
-
-
-def load_engine(model: str) -> Engine:
-    """Load a model into a child process (imported here: it is not needed to look at scans)."""
-    from napari_fada.models import load_engine as load
-
-    return load(model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,52 +73,6 @@ class Job:
     gate: Gate = field(default_factory=Gate)
     ran: set[Phase] = field(default_factory=set)
     kept: set[str] = field(default_factory=set)  # annotations that were put there at a gate
-
-
-class Engines:
-    """Keeps the engine of the last run loaded. Used by one worker at a time.
-
-    Parameters
-    ----------
-    loader : callable
-        Makes an engine of a model's name; tests give one that answers from a table.
-    """
-
-    def __init__(self, loader: EngineLoader = load_engine) -> None:
-        self.loader = loader
-        self._model = ""
-        self._engine: Engine | None = None
-        self._lock = threading.Lock()
-        self.turn = threading.Lock()
-        """Held by whoever asks the engine: it answers one at a time."""
-
-    @property
-    def current(self) -> Engine | None:
-        """The engine that is loaded."""
-        return self._engine
-
-    def has(self, model: str) -> bool:
-        """Tell whether a model is loaded already."""
-        return self._engine is not None and self._model == model
-
-    def get(self, model: str) -> Engine:
-        """Return the engine of a model, loading it if it is not the one at hand."""
-        with self._lock:
-            if self._engine is not None and self._model == model:
-                return self._engine
-            self._close()
-            self._engine, self._model = self.loader(model), model
-            return self._engine
-
-    def close(self) -> None:
-        """Free the memory."""
-        with self._lock:
-            self._close()
-
-    def _close(self) -> None:
-        engine, self._engine = self._engine, None
-        if engine is not None:
-            engine.close()
 
 
 def guarded(events: Iterator[Any]) -> Iterator[Any]:

@@ -66,6 +66,44 @@ class Settings:
     text_percent: int = _setting(
         100, "Text size (%)", "Size of our texts, in percent of napari's", minimum=75, maximum=200
     )
+    unload_minutes: int = _setting(
+        10,
+        "Unload the model after (minutes)",
+        "Its memory is given back when nothing was asked for so long; 0: never",
+        minimum=0,
+        maximum=1440,
+    )
+    threads: int = _setting(
+        0,
+        "Processor threads",
+        "For the model, from its next run on; 0: as many as suit it",
+        minimum=0,
+        maximum=256,
+    )
+    gpu_layers: int = _setting(
+        -1,
+        "Layers on the graphics card",
+        "Of the model, from its next run on; -1: all that fit, 0: none",
+        minimum=-1,
+        maximum=1000,
+    )
+    context_tokens: int = _setting(
+        0,
+        "Context (tokens)",
+        "Of the model, from its next run on; 0: as many as the questions need",
+        minimum=0,
+        maximum=262144,
+    )
+    image_tokens: int = _setting(
+        2048,
+        "Largest image (tokens)",
+        "A larger scan is reduced for the model; a token is 32 × 32 pixels",
+        minimum=64,
+        maximum=16384,
+    )
+    check_memory: bool = _setting(
+        True, "Check memory", "Refuse a model that cannot fit into memory before it is loaded"
+    )
 
     def __setattr__(self, name: str, value: Any) -> None:
         found = _FIELDS.get(name)

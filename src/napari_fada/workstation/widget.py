@@ -25,6 +25,7 @@ from napari_fada.workstation.ahead import ahead_of
 from napari_fada.workstation.carrier import Carrier
 from napari_fada.workstation.comfort import Comfort
 from napari_fada.workstation.keys import Keys, KeyTable
+from napari_fada.workstation.model_state import ModelState
 from napari_fada.workstation.panels.classes import ClassesPanel
 from napari_fada.workstation.panels.frames import FramesDock
 from napari_fada.workstation.panels.gate import GatePanel
@@ -74,6 +75,7 @@ class AnnotateWidget(QWidget):
         self.ahead = ahead_of(self.session)
         self.message = MessageBar()
         self.source = SourcePanel(self.session)
+        self.model_state = ModelState(self.source.models, self.runner, napari_viewer)
         self.phases = PhasesPanel()
         self.gate = GatePanel(
             self.session,
