@@ -68,7 +68,7 @@ def options_text(need: Estimate) -> str:
     )
     threads = f"{options.threads} thread{'s' if options.threads != 1 else ''}"
     return (
-        f"{threads}, {answers}, {where}, context up to {options.context} tokens, "
+        f"{threads}, {answers}, {where}; context up to {options.context} tokens, "
         f"images up to {options.image_tokens} tokens"
     )
 

@@ -106,4 +106,5 @@ def _needs(model: str, options: dict[str, Any]) -> str:
     except ModelError as error:
         return str(error)
     sentence = need.sentence() + ("" if need.fits() else ": it does not fit")
-    return f"{sentence[0].upper()}{sentence[1:]}\n{options_text(need)}"
+    how = options_text(need).replace("; ", "\n")
+    return f"{sentence[0].upper()}{sentence[1:]}\n{how}"
