@@ -170,13 +170,23 @@ def run(events: Iterable[object]) -> None:
 
 
 def make(
-    size_name: str, out: Path, converter: Path | None, *, seed: int = 0, threads: int = 2
+    size_name: str,
+    out: Path,
+    converter: Path | None,
+    *,
+    seed: int = 0,
+    threads: int = 2,
+    keep: bool = False,
 ) -> None:
-    """Write ``text.gguf`` and ``vision.gguf`` of a random model into a folder."""
+    """Write ``text.gguf`` and ``vision.gguf`` of a random model into a folder.
+
+    With ``keep`` also what they are made of: the folder ``checkpoint``, for the engine of full
+    precision, and ``text-f16.gguf`` with its ``mmproj-f16.gguf`` in the folder ``f16``.
+    """
     size = SIZES[size_name]
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out) as scratch:
-        checkpoint = Path(scratch) / "checkpoint"
+        checkpoint = (out if keep else Path(scratch)) / "checkpoint"
         make_checkpoint(size, checkpoint, seed)
         text, vision = Path(scratch) / "text.gguf", Path(scratch) / "mmproj-vision.gguf"
         run(to_gguf(checkpoint, text, "text", converter=converter))
@@ -184,8 +194,12 @@ def make(
         if size["quantise"]:
             run(quantise(text, out / "text.gguf", Q4_K_M, threads=threads))
         else:
-            shutil.move(text, out / "text.gguf")
-        shutil.move(vision, out / "vision.gguf")
+            shutil.copy(text, out / "text.gguf")
+        shutil.copy(vision, out / "vision.gguf")
+        if keep:
+            (out / "f16").mkdir(exist_ok=True)
+            shutil.move(text, out / "f16" / "text-f16.gguf")
+            shutil.move(vision, out / "f16" / "mmproj-f16.gguf")
 
 
 def main() -> None:
@@ -196,10 +210,14 @@ def main() -> None:
     parser.add_argument("--converter", type=Path, help="llama.cpp checkout")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--keep", action="store_true", help="keep checkpoint and float16 files")
     args = parser.parse_args()
     out = args.out or CACHE / f"random-{args.size}"
     try:
-        make(args.size, out, args.converter, seed=args.seed, threads=args.threads)
+        make(
+            args.size, out, args.converter,
+            seed=args.seed, threads=args.threads, keep=args.keep,
+        )  # fmt: skip
     except FadaError as error:
         raise SystemExit(str(error)) from error
     for name in ("text.gguf", "vision.gguf"):

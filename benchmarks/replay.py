@@ -6,9 +6,8 @@ from typing import Any
 
 from canned import answers
 
+from napari_fada.engines.decoding import Answer, Row
 from napari_fada.engines.llama import session
-from napari_fada.engines.llama.context import Row
-from napari_fada.engines.llama.decode import Answer
 
 TEXTS = {task: text.encode() for task, text in answers().items()}
 

@@ -96,13 +96,13 @@ def test_a_failing_lane_is_told_and_the_engine_can_be_asked_again(
     laned, scan: Image, prompts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = completions(laned.ask(scan, prompts))
-    from napari_fada.engines.llama import decode
+    from napari_fada.engines import decoding
 
     def fail(*_: object) -> None:
         raise ZeroDivisionError("no such luck")
 
     with monkeypatch.context() as patched:
-        patched.setattr(decode, "log_probability", fail)
+        patched.setattr(decoding, "log_probability", fail)
         with pytest.raises(EngineError, match="no such luck"):
             list(laned.ask(scan, prompts))
     assert [ids(a) for a in completions(laned.ask(scan, prompts))] == [ids(a) for a in whole]

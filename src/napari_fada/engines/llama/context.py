@@ -4,34 +4,19 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from napari_fada.engines.brake import Aborted
+from napari_fada.engines.decoding import Piece, Row
 from napari_fada.engines.llama.library import last_words
 from napari_fada.engines.llama.model import Model
 from napari_fada.engines.llama.plan import BATCH
 from napari_fada.errors import EngineError
 
-Row = npt.NDArray[np.float32]
-
 _ABORTED = 2
 _FULL = 1
-
-
-class Aborted(Exception):  # noqa: N818 - not an error: the caller asked for it
-    """A decode was stopped by its abort callback; what it had begun is undefined."""
-
-
-@dataclass
-class Piece:
-    """Tokens of one sequence to decode next, from position ``start`` on."""
-
-    sequence: int
-    start: int
-    tokens: Sequence[int]
 
 
 class Context:

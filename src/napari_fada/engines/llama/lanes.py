@@ -12,8 +12,9 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
-from napari_fada.engines.llama.context import Aborted, Context
-from napari_fada.engines.llama.decode import Answer
+from napari_fada.engines.brake import Aborted
+from napari_fada.engines.decoding import Answer
+from napari_fada.engines.llama.context import Context
 from napari_fada.engines.protocol import Completion, Token
 from napari_fada.errors import EngineError
 

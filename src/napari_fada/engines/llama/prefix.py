@@ -7,35 +7,21 @@ on models with recurrent layers a sequence can only be continued from its very e
 from __future__ import annotations
 
 import ctypes
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from napari_fada.engines.llama.context import Context, Piece
+from napari_fada.engines.decoding import Piece
+from napari_fada.engines.llama.context import Context
 from napari_fada.engines.llama.library import last_words
 from napari_fada.engines.llama.model import Model
-from napari_fada.engines.llama.plan import BATCH, SAVED_FRAMES
+from napari_fada.engines.llama.plan import BATCH
+from napari_fada.engines.prefixes import Prefix
 from napari_fada.engines.protocol import Image
 from napari_fada.errors import EngineError
 
 _IMAGE = 1
-
-
-@dataclass(frozen=True)
-class Prefix:
-    """What sequence 0 holds: its key, its cells, and the position after it.
-
-    Positions follow M-RoPE: an image of w × h tokens advances them by max(w, h). The prefix
-    ends with the image; the marker behind it (``tail``) is decoded with each question, in one
-    batch, as it would be without a shared prefix, so that even the rounding is the same.
-    """
-
-    key: str
-    cells: int
-    position: int
-    tail: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -45,38 +31,6 @@ class Chunk:
     pointer: Any
     kind: int
     tokens: int
-
-
-class PrefixStore:
-    """Saved prefixes of the frames used last, within a budget of bytes and a number."""
-
-    def __init__(self, budget: int, frames: int = SAVED_FRAMES) -> None:
-        self.budget, self.frames = budget, frames
-        self._kept: OrderedDict[str, tuple[Prefix, bytes]] = OrderedDict()
-
-    def put(self, prefix: Prefix, state: bytes) -> None:
-        """Keep a prefix, and let go of the oldest ones if there are too many."""
-        self._kept[prefix.key] = (prefix, state)
-        self._kept.move_to_end(prefix.key)
-        while len(self._kept) > self.frames or self._bytes() > self.budget:
-            self._kept.popitem(last=False)
-
-    def _bytes(self) -> int:
-        return sum(len(state) for _, state in self._kept.values())
-
-    def get(self, key: str) -> tuple[Prefix, bytes] | None:
-        """Return a prefix, which makes it the newest, or None."""
-        if key not in self._kept:
-            return None
-        self._kept.move_to_end(key)
-        return self._kept[key]
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._kept
-
-    def clear(self) -> None:
-        """Forget all."""
-        self._kept.clear()
 
 
 @contextmanager

@@ -8,19 +8,19 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
+from napari_fada.engines.brake import Aborted, Brake
+from napari_fada.engines.decoding import Answer, Picker
 from napari_fada.engines.forms import JsonStyle, form_for
 from napari_fada.engines.images import check_image
-from napari_fada.engines.llama.brake import Brake
-from napari_fada.engines.llama.context import Aborted, Context
-from napari_fada.engines.llama.decode import Answer, Picker
+from napari_fada.engines.llama.context import Context
 from napari_fada.engines.llama.image import Picture
 from napari_fada.engines.llama.lanes import Lanes
 from napari_fada.engines.llama.library import version
 from napari_fada.engines.llama.model import Model
 from napari_fada.engines.llama.plan import SAVED_PREFIXES, Plan
-from napari_fada.engines.llama.prefix import Prefix
 from napari_fada.engines.llama.template import QWEN, ChatTemplate, own_template
 from napari_fada.engines.llama.workspace import Workspace
+from napari_fada.engines.prefixes import Prefix
 from napari_fada.engines.protocol import Cancel, Completion, EngineInfo, Image, Prompt, Token
 from napari_fada.errors import EngineError
 

@@ -5,18 +5,13 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from napari_fada.engines.llama.brake import Brake
-from napari_fada.engines.llama.context import Aborted, Context
+from napari_fada.engines.brake import Aborted, Brake
+from napari_fada.engines.llama.context import Context
 from napari_fada.engines.llama.image import Picture, fingerprint, prepare
 from napari_fada.engines.llama.model import Model
-from napari_fada.engines.llama.prefix import (
-    Chunk,
-    Prefix,
-    PrefixStore,
-    decode_prefix,
-    encode_image,
-    image_chunks,
-)
+from napari_fada.engines.llama.plan import SAVED_FRAMES
+from napari_fada.engines.llama.prefix import Chunk, decode_prefix, encode_image, image_chunks
+from napari_fada.engines.prefixes import Prefix, PrefixStore
 from napari_fada.engines.protocol import Image
 from napari_fada.errors import EngineError
 
@@ -64,7 +59,7 @@ class Workspace:
         self._current: Prefix | None = None
         self._lanes: list[Context] = []
         self._in_lanes = ""
-        self._store = PrefixStore(saved)
+        self._store = PrefixStore[bytes](saved, SAVED_FRAMES, len)
 
     @property
     def context(self) -> Context:

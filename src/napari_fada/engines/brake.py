@@ -1,4 +1,4 @@
-"""The brake: lets llama.cpp stop in the middle of a computation when the caller cancels."""
+"""The brake: lets an engine stop in the middle of a computation when the caller cancels."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ _INTERVAL = 0.01
 _NODES = 2
 
 
+class Aborted(Exception):  # noqa: N818 - not an error: the caller asked for it
+    """A computation was stopped by the brake; what it had begun is undefined."""
+
+
 class Brake:
-    """Holds the caller's cancel while a question runs, and is asked from inside llama.cpp."""
+    """Holds the caller's cancel while a question runs, and is asked from inside the computation."""
 
     def __init__(self) -> None:
         self._cancel: Cancel | None = None
@@ -33,7 +37,8 @@ class Brake:
             self.pulled = bool(self._cancel.is_set())
         return self.pulled
 
-    def _sometimes(self) -> bool:
+    def sometimes(self) -> bool:
+        """Whether the caller has cancelled, asked at most every hundredth of a second."""
         now = time.perf_counter()
         if now - self._asked >= _INTERVAL:
             self._asked = now
@@ -42,11 +47,11 @@ class Brake:
 
     def abort(self, _data: object) -> bool:
         """Answer llama.cpp's abort callback: True stops a decode."""
-        return self._sometimes()
+        return self.sometimes()
 
     def look(self, _node: object, ask: bool, _data: object) -> bool:
         """Answer the vision graph: whether to pause at this node, then whether to go on."""
         if ask:
             self._nodes += 1
             return self.pulled or self._nodes % _NODES == 0
-        return not self._sometimes()
+        return not self.sometimes()

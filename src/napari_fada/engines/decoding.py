@@ -5,14 +5,15 @@ from __future__ import annotations
 import codecs
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
-from napari_fada.engines.forms import Form, State, forced_tokens
-from napari_fada.engines.llama.context import Piece, Row
-from napari_fada.engines.llama.model import Model
-from napari_fada.engines.llama.prefix import Prefix
+from napari_fada.engines.forms import Form, State, TokenTable, forced_tokens
+from napari_fada.engines.prefixes import Prefix
 from napari_fada.engines.protocol import Completion, Prompt, Stop, Token
 from napari_fada.errors import EngineError
 
@@ -26,20 +27,64 @@ _OPEN = 40
 _TAIL = 8
 
 
+#: The scores of all tokens, as the model gives them.
+Row = npt.NDArray[np.float32]
+
+
+@dataclass
+class Piece:
+    """Tokens of one sequence to decode next, from position ``start`` on."""
+
+    sequence: int
+    start: int
+    tokens: Sequence[int]
+
+
+class Vocabulary(Protocol):
+    """What an answer needs to know of a model's tokens."""
+
+    @property
+    def table(self) -> TokenTable:
+        """The bytes of all tokens; empty for those that are not text."""
+        ...
+
+    @property
+    def end_tokens(self) -> tuple[int, ...]:
+        """All tokens that end an answer."""
+        ...
+
+    @property
+    def splits_bytes(self) -> bool:
+        """Whether text is cut into tokens without being changed."""
+        ...
+
+    def piece(self, token: int) -> bytes:
+        """Return the bytes of a token; empty for control tokens."""
+        ...
+
+    def ends(self, token: int) -> bool:
+        """Whether a token ends the answer."""
+        ...
+
+    def tokenise(self, text: bytes, *, special: bool = False) -> list[int]:
+        """Cut text into tokens; ``special`` lets it name control tokens."""
+        ...
+
+
 class Picker:
     """Chooses tokens.
 
     Parameters
     ----------
-    model : Model
-        For its vocabulary.
+    model : Vocabulary
+        Whose tokens.
     temperature : float
         0 takes the most probable token that is allowed; above, tokens are drawn.
     seed : int
         Of the draws.
     """
 
-    def __init__(self, model: Model, temperature: float = 0.0, seed: int = 0) -> None:
+    def __init__(self, model: Vocabulary, temperature: float = 0.0, seed: int = 0) -> None:
         self.model = model
         self.temperature = temperature
         self._random = np.random.default_rng(seed)
