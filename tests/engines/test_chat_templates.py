@@ -33,6 +33,32 @@ def test_a_template_for_parts() -> None:
     assert found.question("What?") == " What? <end_of_utterance>\nAssistant:"
 
 
+SMOL = (
+    "<|im_start|>{% for m in messages %}{{ m['role'] | capitalize }}"
+    "{% if m['content'][0]['type'] == 'image' %}:{% else %}: {% endif %}"
+    "{% for line in m['content'] %}{% if line['type'] == 'text' %}{{ line['text'] }}"
+    "{% elif line['type'] == 'image' %}<image>{% endif %}{% endfor %}<end_of_utterance>\n"
+    "{% endfor %}{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"
+)
+QWEN_VL = (
+    "<|im_start|>user\n{% for part in messages[0].content %}{% if part.type == 'image' %}"
+    "<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ part.text }}{% endif %}{% endfor %}"
+    "<|im_end|>\n<|im_start|>assistant\n{{ '' }}"
+)
+
+
+@pytest.mark.parametrize(
+    ("source", "before", "after"),
+    [
+        (SMOL, "<|im_start|>User:", "<end_of_utterance>\nAssistant:"),
+        (QWEN_VL, "<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"),
+    ],
+)
+def test_a_template_that_knows_images(source: str, before: str, after: str) -> None:
+    found = own_template(source)
+    assert (found.before, found.between, found.after) == (before, "", after)
+
+
 @pytest.mark.parametrize(
     ("source", "why"),
     [

@@ -169,6 +169,17 @@ def test_a_profile_can_be_overridden(tiny_model: TinyModel) -> None:
         engine.close()
 
 
+def test_a_profile_that_there_is_not(tiny_model: TinyModel, tmp_path: Path) -> None:
+    model = str(tiny_model("qwen3-vl"))
+    scan = tmp_path / "scan.png"
+    scan.write_bytes(b"not looked at")
+    command = ["run", str(scan), "--model", model, "--out", str(tmp_path / "o")]
+    result = CliRunner().invoke(app, [*command, "--profile", "llava"])
+    assert result.exit_code == 3
+    assert "no model profile 'llava'" in result.output
+    assert "qwen2.5-vl" in result.output
+
+
 def test_a_model_without_a_chat_template_is_refused_with_a_reason(tiny_model: TinyModel) -> None:
     with pytest.raises(EngineError, match="no chat template"):
         load_engine(tiny_model("qwen3-vl"), hosted=False, threads=1, profile="smolvlm")

@@ -102,8 +102,19 @@ def encode_image(model: Model, chunk: Chunk) -> Any:
 def decode_image(
     model: Model, context: Context, chunk: Chunk, embeddings: Any, position: int
 ) -> int:
-    """Decode an encoded image into sequence 0 and return the position after it."""
+    """Decode an encoded image into sequence 0 and return the position after it.
+
+    Raises
+    ------
+    EngineError
+        If the image must be decoded in one piece and is too long for it.
+    """
     media = model.lib.media
+    if chunk.tokens > BATCH and media.mtmd_decode_use_non_causal(model.media, chunk.pointer):
+        raise EngineError(
+            f"The image takes {chunk.tokens} tokens that must be read at once; {BATCH} can be.",
+            todo="Load the model with a smaller image_size.",
+        )
     after = ctypes.c_int32(position)
     callback = media.mtmd_helper_post_decode_callback()
     context.check(

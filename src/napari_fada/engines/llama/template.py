@@ -6,6 +6,7 @@ end of the image is the same for all prompts about one frame.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,12 @@ from napari_fada.errors import EngineError
 #: What stands for the image and for the question while a template is written out. A template may
 #: change white space and letters beyond these, but leaves a word like this alone.
 _IMAGE, _QUESTION = "IMAGE7f3a", "QUESTION7f3a"
+#: What templates write for an image; llama.cpp puts its own marks in their place. The longest of
+#: those that fit counts.
+_PLACES = (
+    "<|vision_start|><|image_pad|><|vision_end|>", "<|image_start|><image><|image_end|>",
+    "<image>", "<start_of_image>", "<|image|>", "<IMG_CONTEXT>", "[IMG]",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -51,24 +58,34 @@ def own_template(source: str) -> ChatTemplate:
     """
     if not source.strip():
         raise _unusable("carries no chat template")
-    text = ""
-    for content in (_IMAGE + _QUESTION, [_part(_IMAGE), _part(_QUESTION)]):
+    reason = ""
+    question = {"type": "text", "text": _QUESTION}
+    for content in (
+        [{"type": "image"}, question],  # as the models were taught, where a template knows images
+        _IMAGE + _QUESTION,
+        [{"type": "text", "text": _IMAGE}, question],
+    ):
         try:
             text = _render(source, content)
         except Exception as error:  # whatever a template of unknown origin runs into
             reason = f"{type(error).__name__}: {error}"
             continue
-        if text.count(_IMAGE) == text.count(_QUESTION) == 1:
-            before, rest = text.split(_IMAGE)
-            if _QUESTION in rest:
-                between, after = rest.split(_QUESTION)
-                return ChatTemplate(before, after, between)
-        reason = "it leaves out the question or writes it twice"
+        if found := _around(text, (_IMAGE, *_PLACES)):
+            return found
+        reason = reason or "it leaves out the question or writes it twice"
     raise _unusable(f"carries a chat template that cannot be used ({reason[:200]})")
 
 
-def _part(text: str) -> dict[str, str]:
-    return {"type": "text", "text": text}
+def _around(text: str, places: Sequence[str]) -> ChatTemplate | None:
+    """Return what stands around one image and one question behind it, if that is so."""
+    if text.count(_QUESTION) != 1:
+        return None
+    start, after = text.split(_QUESTION)
+    for place in places:
+        if start.count(place) == 1:
+            before, between = start.split(place)
+            return ChatTemplate(before, after, between)
+    return None
 
 
 def _render(source: str, content: Any) -> str:

@@ -208,15 +208,17 @@ def _write_pack(job: Conversion, base: Source, folder: Path, kind: str) -> None:
     """Describe the files in ``pack.json`` and in a card for the reader."""
     text = folder / f"{job.title}-{kind}.gguf"
     vision = next(folder.glob("mmproj-*.gguf"))
+    found = pack_from_files(text, vision)
+    known = _known(job) or replace(found, base_model="")
     pack = replace(
-        _known(job) or pack_from_files(text, vision),
+        known,
         name=job.pack_name(kind),
         folder=folder,
         text=PackFile.of(text),
         vision=PackFile.of(vision),
         version=datetime.now(UTC).date().isoformat(),
-        architecture=base.architecture,
-        base_model=base.folder.resolve().name,
+        architecture=found.architecture,
+        base_model=known.base_model or base.folder.resolve().name,
         card="CARD.md",
     )
     (folder / "pack.json").write_text(
@@ -243,5 +245,5 @@ def _known(job: Conversion) -> Pack | None:
     with contextlib.suppress(ModelError):
         around = read_pack(job.source.resolve().parent)
         if around.full == job.source.resolve().name:
-            return replace(around, full="")
+            return replace(around, full="", base_model=around.base_model or around.name)
     return None
