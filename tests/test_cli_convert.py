@@ -47,6 +47,34 @@ def test_one_type_is_one_pack(tiny_model: Callable[[str], Path], tmp_path: Path)
     assert "is there already" in said
 
 
+def test_the_answers_are_compared(
+    tiny_model: Callable[[str], Path], tmp_path: Path, data_dir: Path
+) -> None:
+    out = tmp_path / "packs"
+    scan = data_dir / "hc18" / "images" / "443_HC.png"
+    source = tiny_model("qwen3.5") / "full"
+    code, said = call(
+        "convert",
+        source,
+        "--out",
+        out,
+        "-t",
+        "q8_0",
+        "-t",
+        "f16",
+        "--name",
+        "fada",
+        "--check",
+        scan,
+    )
+    assert code == 0, said
+    assert "fada-q8_0, 443_HC.png: view same on" in said.replace("\n", " ")
+    assert {path.name for path in out.iterdir()} == {"fada-q8_0", "fada-f16"}
+    card = (out / "fada-q8_0" / "CARD.md").read_text()
+    assert "on 1 scan: view same on" in card
+    assert [path.name for path in tmp_path.iterdir()] == ["packs"]
+
+
 def test_what_cannot_be_done_is_said_with_what_to_do(tmp_path: Path) -> None:
     code, said = call("convert", tmp_path, "--out", tmp_path / "pack")
     assert code == 3

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from napari_fada.cli_shared import JsonFlag, explained, interruptible, line, progress_bar, say, warn
-from napari_fada.errors import FadaError
+from napari_fada.errors import EngineError, FadaError, ModelError
 
 if TYPE_CHECKING:
     from napari_fada.comparison import Difference
-    from napari_fada.engines.protocol import Cancel
+    from napari_fada.engines.protocol import Cancel, Engine
     from napari_fada.models import Pack
     from napari_fada.models.convert import Conversion, Event
 
@@ -50,7 +51,7 @@ def convert_model(
     With several types, the folder gets one pack for each. Nothing is left when it fails or is
     cancelled. Uses no network.
     """
-    from napari_fada.models.convert import Conversion, convert
+    from napari_fada.models.convert import Cancelled, Conversion, convert
 
     if missing := [str(p) for p in check or () if not p.exists()]:
         raise typer.BadParameter(f"no such file: {', '.join(missing)}")
@@ -74,7 +75,11 @@ def convert_model(
                 )
             )
             job = replace(job, keep_merged=Path(kept) / "merged")
-        packs = _show(convert(job, cancel=cancel), as_json=as_json)
+        try:
+            packs = _show(convert(job, cancel=cancel), as_json=as_json)
+        except Cancelled as stop:
+            warn(str(stop))
+            raise typer.Exit(130) from None
         if check:
             _check(job, packs, check, cancel, as_json=as_json)
 
@@ -126,23 +131,18 @@ def _check(
     from napari_fada.comparison import Difference, compare
     from napari_fada.models import load_engine
 
-    original = job.keep_merged or job.source
-    loads = {pack.name: (lambda pack=pack: load_engine(pack.folder)) for pack in packs}
-    prompts = packs[0].prompt_set
-    reference = (
-        f"{job.title} in full precision",
-        lambda: load_engine(original, prompt_set=prompts),
-    )
     summaries: list[Difference] = []
     try:
+        (reference, load), packs = _reference(job, packs)
+        loads = {pack.name: partial(load_engine, pack.folder) for pack in packs}
         with progress_bar(quiet=as_json) as bar:
             task = bar.add_task("Comparing", total=len(scans) * (len(packs) + 1))
-            for event in compare(reference, loads, scans, cancel=cancel):
+            for event in compare((reference, load), loads, scans, cancel=cancel):
                 if not isinstance(event, Difference):
                     bar.update(task, advance=1, description=f"{event.engine}: {event.path.name}")
                     continue
                 if as_json:
-                    line(event="difference", **asdict(event))
+                    line(event="difference", reference=reference, **asdict(event))
                 elif event.path is not None:
                     say(f"{event.engine}, {event.path.name}: {event.sentence()}")
                 if event.path is None:
@@ -156,11 +156,37 @@ def _check(
     for pack in packs:
         for found in summaries:
             if found.engine == pack.name:
-                _note_in_card(pack, found, reference[0], scans)
+                _note_in_card(pack, found, reference, scans)
                 if not as_json:
-                    say(f"{pack.name} and the original: {found.sentence()}")
+                    say(f"{pack.name} and {reference}: {found.sentence()}")
     if cancel.is_set():
         raise typer.Exit(130)
+
+
+def _reference(
+    job: Conversion, packs: list[Pack]
+) -> tuple[tuple[str, Callable[[], Engine]], list[Pack]]:
+    """Return what the packs are compared with, and which of them.
+
+    That is the original; where it cannot be run here, the float16 pack.
+    """
+    from napari_fada.models import load_engine
+
+    original = job.keep_merged or job.source
+    load = partial(load_engine, original, prompt_set=packs[0].prompt_set)
+    try:
+        load().close()
+    except (ModelError, EngineError) as error:
+        precise = [pack for pack in packs if pack.text.name.endswith("-f16.gguf")]
+        others = [pack for pack in packs if pack not in precise]
+        if not precise or not others:
+            raise ModelError(
+                f"the original cannot be run here ({error.what})",
+                todo="Convert to f16 and another type: then these two are compared.",
+            ) from error
+        warn(f"The original cannot be run here ({error.what}) The f16 pack takes its place.")
+        return (precise[0].name, partial(load_engine, precise[0].folder)), others
+    return (f"{job.title} in full precision", load), packs
 
 
 def _note_in_card(pack: Pack, found: Difference, reference: str, scans: list[Path]) -> None:

@@ -13,6 +13,7 @@ import pytest
 from napari_fada.errors import ModelError
 from napari_fada.models import load_engine, read_pack
 from napari_fada.models.convert import (
+    Cancelled,
     Conversion,
     Event,
     Note,
@@ -22,7 +23,6 @@ from napari_fada.models.convert import (
     convert,
     find_converter,
 )
-from napari_fada.models.convert.children import Cancelled
 from napari_fada.models.convert.splitters import splitter
 from napari_fada.models.convert.tools import VARIABLE
 from napari_fada.models.gguf_files import read_gguf

@@ -5,6 +5,7 @@ by peft, quantisation is llama.cpp's. Each works in a child process, so that mem
 and a cancel takes effect at once.
 """
 
+from napari_fada.models.convert.children import Cancelled
 from napari_fada.models.convert.events import Event, Note, Packed, Progress, Step
 from napari_fada.models.convert.gguf import to_gguf
 from napari_fada.models.convert.job import TYPES, Conversion, convert
@@ -12,6 +13,7 @@ from napari_fada.models.convert.tools import fetch_converter, find_converter
 
 __all__ = [
     "TYPES",
+    "Cancelled",
     "Conversion",
     "Event",
     "Note",
