@@ -103,9 +103,12 @@ class Storm:
         Where packs are copied to and harmed.
     seed : int
         Of everything that happens.
+    threads : int
+        Of the engine; from two on it answers in lanes.
     """
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int, threads: int = 1) -> None:
+        self.threads = threads
         self.chance = random.Random(seed)
         self.report = Report()
         self.folder = folder
@@ -123,7 +126,7 @@ class Storm:
 
     def load(self) -> HostedEngine:
         """Load the present pack."""
-        engine = load_engine(self.pack, threads=1)
+        engine = load_engine(self.pack, threads=self.threads)
         assert isinstance(engine, HostedEngine)
         return engine
 
@@ -447,10 +450,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--requests", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=20)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     with _own_folders() as folder:
-        report = Storm(folder, args.seed).run(args.requests)
+        report = Storm(folder, args.seed, args.threads).run(args.requests)
     if args.json:
         print(json.dumps(asdict(report)))
     else:

@@ -8,6 +8,7 @@ import pytest
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication
 
+from napari_fada.engines import hardware
 from napari_fada.engines.hardware import Memory
 from napari_fada.models import fitting
 from napari_fada.workstation.engines import Engines
@@ -22,13 +23,13 @@ def come_to(widget: Any) -> None:
 def test_the_tooltip_says_what_the_model_needs_and_what_is_free(
     open_desk: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fitting, "memory", lambda: Memory(8 * 10**9, 5_200_000_000))
+    monkeypatch.setattr(hardware, "memory", lambda: Memory(8 * 10**9, 5_200_000_000))
     desk = open_desk()
     models = desk.widget.source.models
     come_to(models)
     desk.qtbot.waitUntil(lambda: "MB, you have 5.2 GB free" in models.toolTip())
     assert "1 thread, one answer at a time, on the processor" in models.toolTip()
-    monkeypatch.setattr(fitting, "memory", lambda: Memory(8 * 10**9, 50_000_000))
+    monkeypatch.setattr(hardware, "memory", lambda: Memory(8 * 10**9, 50_000_000))
     come_to(models)
     desk.qtbot.waitUntil(lambda: "you have 50 MB free: it does not fit" in models.toolTip())
 

@@ -7,19 +7,21 @@ in docs/engine.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 from napari_fada.engines.graphics import Graphics, graphics
 from napari_fada.engines.hardware import Memory, cores, memory, size_text
 from napari_fada.engines.llama.image import Picture
 from napari_fada.engines.llama.plan import SMALL, Plan
 from napari_fada.errors import ModelError
+from napari_fada.models.estimates import Estimate, Options
 from napari_fada.models.gguf_header import read_header
 from napari_fada.models.needs_gguf import Needs, Text, Vision, needs
+from napari_fada.models.needs_torch import Checkpoint, needs_full
 from napari_fada.models.pack import Pack
 from napari_fada.models.profiles import profile_of
+
+__all__ = ["Estimate", "Options", "check_fits", "estimate"]
 
 #: Bytes of a weight in the smallest quantisation that is offered (Q4_K_M).
 _SMALLEST = 0.7
@@ -29,110 +31,6 @@ _SMALL_IMAGE, _SMALL_CONTEXT = 256, 2048
 _TILES = 17
 #: Share of a graphics card's free memory that is used.
 _CARD_SHARE = 0.9
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the user may decide about how a model is loaded; None decides by the computer.
-
-    Parameters
-    ----------
-    threads : int, optional
-        Processor threads.
-    gpu_layers : int, optional
-        Layers on the graphics card, -1 for all; None: all that fit, 0 without a card.
-    context : int, optional
-        Cells of the context; None: it grows as the questions need.
-    image_tokens : int, optional
-        The most tokens of a frame (one is 32 × 32 pixels); None: the pack's size, else 2,048.
-    batch : bool, optional
-        Whether the answers of one call are decoded together.
-    lanes : int, optional
-        How many are decoded at the same time otherwise.
-    dtype : str
-        Precision of a full-precision model; empty: as it is stored.
-    frames : int
-        Frames that are looked at one after another; the states of the last ones are kept.
-    """
-
-    threads: int | None = None
-    gpu_layers: int | None = None
-    context: int | None = None
-    image_tokens: int | None = None
-    batch: bool | None = None
-    lanes: int | None = None
-    dtype: str = ""
-    frames: int = 12
-
-    @classmethod
-    def of(cls, options: Mapping[str, Any]) -> Options:
-        """Take those among the keyword arguments of `load_engine` that matter for memory."""
-        named = {"context" if k == "n_ctx" else k: v for k, v in options.items()}
-        return cls(**{k: v for k, v in named.items() if k in cls.__slots__ and v is not None})
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """What a model will take, in bytes.
-
-    Parameters
-    ----------
-    name : str
-        Of the model.
-    parts : mapping of str to int
-        Main memory by part: program, weights, image, context, work, saved frames.
-    card : mapping of str to int
-        The same on the graphics card.
-    reclaimable : int
-        How much of ``weights`` is pages of a file that the system takes back when memory is
-        short: they count in the size of the process, and not in what it needs.
-    options : Options
-        What was asked for, and what was decided for the rest.
-    parameters, layers : int
-        Of the text model.
-    """
-
-    name: str
-    parts: Mapping[str, int]
-    card: Mapping[str, int]
-    reclaimable: int
-    options: Options
-    parameters: int = 0
-    layers: int = 0
-
-    @property
-    def total(self) -> int:
-        """Size of the process at its largest (peak RSS)."""
-        return sum(self.parts.values())
-
-    @property
-    def needed(self) -> int:
-        """Main memory that must be free."""
-        return self.total - self.reclaimable
-
-    @property
-    def on_card(self) -> int:
-        """Memory of the graphics card."""
-        return sum(self.card.values())
-
-    def fits(self, free: Memory | None = None) -> bool:
-        """Whether so much memory is free (None asks the system)."""
-        return self.needed <= (free or memory()).available
-
-    def sentence(self, free: Memory | None = None) -> str:
-        """Return "needs 1.4 GB, you have 5.2 GB free" (None asks the system)."""
-        have = (free or memory()).available
-        card = f" and {size_text(self.on_card)} of the graphics card" if self.card else ""
-        return f"needs {size_text(self.needed)}{card}, you have {size_text(have)} free"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON form, all in bytes."""
-        return {
-            "needed": self.needed,
-            "peak": self.total,
-            "parts": dict(self.parts),
-            "card": dict(self.card),
-        }
 
 
 def estimate(
@@ -156,6 +54,8 @@ def estimate(
         cannot be used, or for more layers than fit on it.
     """
     options = options or Options()
+    if pack.kind == "transformers":
+        return _estimate_full(pack, options)
     text_file, vision_file = pack.inspect()
     text, vision = Text.of(read_header(text_file.path)), Vision.of(read_header(vision_file.path))
     tokens = _image_tokens(pack, options, profile_of(pack, text_file, vision_file).picture, vision)
@@ -267,12 +167,36 @@ def _image_tokens(pack: Pack, options: Options, picture: Picture, vision: Vision
     return vision.fixed * (_TILES if picture.fit == "whole" else 1)
 
 
-def _split(text: Text, found: Needs, layers: int) -> tuple[dict[str, int], dict[str, int]]:
-    """Divide the parts between main memory and the card; the card's is empty without layers."""
-    parts = {
+def _estimate_full(pack: Pack, options: Options) -> Estimate:
+    """Estimate a model in full precision, on the processor."""
+    model = Checkpoint.of(pack.folder)
+    step = Picture().step
+    width, height = pack.image_size or (0, 0)
+    tokens = width * height // step**2 or options.image_tokens or Picture().max_area // step**2
+    together = True if options.batch is None else options.batch
+    found = needs_full(
+        model, dtype=options.dtype, image_tokens=tokens, together=together, frames=options.frames
+    )
+    decided = replace(
+        options, threads=options.threads or cores().usable, gpu_layers=0, context=found.cells,
+        image_tokens=tokens, batch=together, lanes=1, dtype=options.dtype or model.dtype,
+    )  # fmt: skip
+    layers = int(model.text.get("num_hidden_layers") or 0)
+    return Estimate(
+        pack.name, _parts(found), {}, found.reclaimable, decided, model.parameters, layers
+    )
+
+
+def _parts(found: Needs) -> dict[str, int]:
+    return {
         "program": found.program, "weights": found.weights, "image": found.image,
         "context": found.memory, "work": found.work, "saved": found.saved,
     }  # fmt: skip
+
+
+def _split(text: Text, found: Needs, layers: int) -> tuple[dict[str, int], dict[str, int]]:
+    """Divide the parts between main memory and the card; the card's is empty without layers."""
+    parts = _parts(found)
     if layers <= 0:
         return parts, {}
     share = min(1.0, layers / (text.layers + 1))

@@ -96,6 +96,7 @@ class ModelState(QObject):
 
 def _needs(model: str, options: dict[str, Any]) -> str:
     """Return what a model needs, what is free, and how it would be loaded."""
+    from napari_fada.engines.hardware import memory
     from napari_fada.errors import ModelError
     from napari_fada.models import find_pack
     from napari_fada.models.fitting import Options, estimate
@@ -105,6 +106,7 @@ def _needs(model: str, options: dict[str, Any]) -> str:
         need = estimate(find_pack(model), Options.of(options))
     except ModelError as error:
         return str(error)
-    sentence = need.sentence() + ("" if need.fits() else ": it does not fit")
+    free = memory()
+    sentence = need.sentence(free) + ("" if need.fits(free) else ": it does not fit")
     how = options_text(need).replace("; ", "\n")
     return f"{sentence[0].upper()}{sentence[1:]}\n{how}"
