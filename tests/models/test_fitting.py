@@ -110,6 +110,7 @@ def test_what_cannot_fit_is_refused_with_what_would_help(large: Any) -> None:
 def test_a_smaller_quantisation_is_proposed_where_there_is_one(
     large: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    fitting._text.cache_clear()
     half = replace(TEXT, bytes=2 * TEXT.parameters, repacked=0)
     monkeypatch.setattr(Text, "of", classmethod(lambda *_: half))
     with pytest.raises(ModelError, match=r"smaller quantisation \(Q4_K_M needs about"):
@@ -143,6 +144,16 @@ def test_all_layers_that_fit_go_to_the_card(large: Any) -> None:
     assert whole.options.batch
     silent = Graphics((Gpu("Vulkan0"),))  # a driver that does not say how much is free
     assert estimate(large, cards=silent).options.gpu_layers == TEXT.layers + 1
+
+
+def test_a_card_that_shares_main_memory_is_counted_there(large: Any) -> None:
+    own = estimate(large, cards=Graphics((Gpu("CUDA0", free=8 * GB),)))
+    cards = Graphics((Gpu("Metal", free=8 * GB, shared=True),))
+    shared = estimate(large, cards=cards)
+    assert shared.needed == own.needed + own.on_card
+    assert "graphics card" not in shared.sentence(Memory(GB, GB))
+    both = Graphics((Gpu("Vulkan1", free=8 * GB, shared=True), Gpu("Vulkan0", free=2 * GB)))
+    assert (both.free, both.shared) == (2 * GB, False)  # as llama.cpp chooses
 
 
 def test_layers_for_a_card_that_is_not_there_are_refused(large: Any) -> None:

@@ -23,6 +23,9 @@ _BACKENDS = (
 )  # fmt: skip
 #: ggml's kinds of device that have memory of their own or share it: GPU, IGPU.
 _GPU_KINDS = (1, 2)
+_SHARED_KIND = 2
+#: What a Mac's is called; its memory is main memory though its kind is GPU.
+_UNIFIED = ("metal", "mtl")
 _SECONDS = 60
 
 _REBUILD = (
@@ -33,12 +36,16 @@ _REBUILD = (
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """A graphics card; memory in bytes, 0 where the driver does not say."""
+    """A graphics card; memory in bytes, 0 where the driver does not say.
+
+    ``shared`` says that its memory is main memory (a Mac's, or a part of the processor's chip).
+    """
 
     name: str
     description: str = ""
     free: int = 0
     total: int = 0
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +58,18 @@ class Graphics:
 
     @property
     def free(self) -> int:
-        """Free bytes of all cards together; 0 where the driver does not say."""
-        return sum(gpu.free for gpu in self.gpus)
+        """Free bytes of all cards that are used together; 0 where the driver does not say."""
+        return sum(gpu.free for gpu in self._used)
+
+    @property
+    def shared(self) -> bool:
+        """Whether what is put on the cards takes main memory."""
+        return any(gpu.shared for gpu in self._used)
+
+    @property
+    def _used(self) -> tuple[Gpu, ...]:
+        """Cards of their own if there are any, as llama.cpp chooses; else those that share."""
+        return tuple(gpu for gpu in self.gpus if not gpu.shared) or self.gpus
 
 
 def graphics() -> Graphics:
@@ -111,7 +128,7 @@ def torch_gpus(*, ask: bool = False) -> Graphics:
     if torch.backends.mps.is_available():
         total = int(torch.mps.recommended_max_memory())
         used = int(torch.mps.driver_allocated_memory())
-        return Graphics((Gpu("mps", "Apple graphics", max(0, total - used), total),))
+        return Graphics((Gpu("mps", "Apple graphics", max(0, total - used), total, shared=True),))
     return Graphics(reason="PyTorch finds no graphics card (this build may be for processors only)")
 
 
@@ -148,14 +165,16 @@ def _devices() -> list[Gpu]:
     found = []
     for i in range(ask["count"]()):
         device = ask["get"](i)
-        if ask["type"](device) not in _GPU_KINDS:
+        kind = ask["type"](device)
+        if kind not in _GPU_KINDS:
             continue
         free, total = ctypes.c_size_t(0), ctypes.c_size_t(0)
         ask["memory"](device, ctypes.byref(free), ctypes.byref(total))
         name, description = (
             (ask[key](device) or b"").decode("utf-8", "replace") for key in ("name", "description")
         )
-        found.append(Gpu(name, description, free.value, total.value))
+        shared = kind == _SHARED_KIND or name.lower().startswith(_UNIFIED)
+        found.append(Gpu(name, description, free.value, total.value, shared))
     return found
 
 

@@ -68,6 +68,8 @@ class Estimate:
         What was asked for, and what was decided for the rest.
     parameters, layers : int
         Of the text model.
+    shared : bool
+        Whether the graphics card's memory is main memory; ``needed`` has both then.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Estimate:
     options: Options
     parameters: int = 0
     layers: int = 0
+    shared: bool = False
 
     @property
     def total(self) -> int:
@@ -86,7 +89,7 @@ class Estimate:
     @property
     def needed(self) -> int:
         """Main memory that must be free."""
-        return self.total - self.reclaimable
+        return self.total - self.reclaimable + (self.on_card if self.shared else 0)
 
     @property
     def on_card(self) -> int:
@@ -100,7 +103,8 @@ class Estimate:
     def sentence(self, free: Memory | None = None) -> str:
         """Return "needs 1.4 GB, you have 5.2 GB free" (None asks the system)."""
         have = (free or memory()).available
-        card = f" and {size_text(self.on_card)} of the graphics card" if self.card else ""
+        own = self.card and not self.shared
+        card = f" and {size_text(self.on_card)} of the graphics card" if own else ""
         return f"needs {size_text(self.needed)}{card}, you have {size_text(have)} free"
 
     def to_dict(self) -> dict[str, Any]:

@@ -8,6 +8,8 @@ in docs/engine.md.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
 
 from napari_fada.engines.graphics import Graphics, graphics
 from napari_fada.engines.hardware import Memory, cores, memory, size_text
@@ -57,7 +59,7 @@ def estimate(
     if pack.kind == "transformers":
         return _estimate_full(pack, options)
     text_file, vision_file = pack.inspect()
-    text, vision = Text.of(read_header(text_file.path)), Vision.of(read_header(vision_file.path))
+    text, vision = _text(*_stamp(text_file.path)), _vision(*_stamp(vision_file.path))
     tokens = _image_tokens(pack, options, profile_of(pack, text_file, vision_file).picture, vision)
 
     def with_layers(layers: int) -> Estimate:
@@ -76,7 +78,7 @@ def estimate(
         main, card = _split(text, found, layers)
         return Estimate(
             pack.name, main, card, found.reclaimable if layers == 0 else 0, decided,
-            text.parameters, text.layers,
+            text.parameters, text.layers, layers > 0 and cards is not None and cards.shared,
         )  # fmt: skip
 
     wanted = options.gpu_layers
@@ -156,6 +158,22 @@ def check_fits(
         kept="Nothing was loaded.",
         todo=_advice(pack, found, options, free, cards),
     )
+
+
+def _stamp(path: Path) -> tuple[Path, int, int]:
+    """Return a file and what changes with it: a large header takes a tenth of a second to read."""
+    status = path.stat()
+    return path, status.st_size, status.st_mtime_ns
+
+
+@lru_cache(maxsize=64)
+def _text(path: Path, _size: int, _changed: int) -> Text:
+    return Text.of(read_header(path))
+
+
+@lru_cache(maxsize=64)
+def _vision(path: Path, _size: int, _changed: int) -> Vision:
+    return Vision.of(read_header(path))
 
 
 def _image_tokens(pack: Pack, options: Options, picture: Picture, vision: Vision) -> int:
