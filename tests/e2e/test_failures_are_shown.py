@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 
 import numpy as np
 from answering import answers, failing, hosted_slow_engine
@@ -32,6 +33,21 @@ def test_nothing_found_is_another_state(desk):
     desk.run()
     assert desk.widget.phases.states["detect"] == "empty"
     assert "nothing found" in desk.widget.phases._labels["detect"].text()
+
+
+def test_what_a_model_cannot_do_is_said(desk):
+    """A family that gives no places: its phases are skipped, with the reason in sight."""
+    table = answers()
+    plain = ScriptedEngine(table).info
+    info = replace(plain, tasks=("interpret", "classify"), refusal="no places: not taught")
+    desk.widget.runner.engines = Engines(lambda _name: ScriptedEngine(table, info=info))
+    desk.run()
+    phases = desk.widget.phases
+    assert phases.states["interpret"] == "done"
+    assert phases.states["detect"] == phases.states["segment"] == "skipped"
+    assert "no places" in phases._labels["detect"].text()
+    phases.look_at("segment")
+    assert "no places: not taught" in phases.answer.toPlainText()
 
 
 def test_a_model_that_cannot_be_loaded(desk):

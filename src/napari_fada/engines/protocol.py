@@ -94,8 +94,8 @@ class EngineInfo:
     ``classes`` and ``keypoints`` are empty when the pack does not say (then everything may
     be asked, but keypoints are not asked for). ``calibration`` is (slope, offset) for turning
     a mean log-probability into a score, see ``pipeline.scores``. ``convention`` is how places
-    are written in its answers. ``tasks`` are what it was made for; ``refusal`` says in a
-    sentence why the others are not asked.
+    are written in its answers. ``tasks`` are what it was made for; ``refusal`` says
+    why the others are not asked.
     """
 
     model: ModelRef

@@ -41,7 +41,7 @@ class Profile:
     tasks : tuple of str
         What the published models were made for.
     refusal : str
-        Why the others are not asked, as a sentence.
+        Why the others are not asked.
     template : ChatTemplate or None
         How a conversation is written; None: as the text model's own file says.
     picture : Picture

@@ -252,7 +252,7 @@ class PhasesPanel(QWidget):
         self.states[phase] = state
         text, tip = STATES[state]
         label = self._labels[phase]
-        if result is not None and result.state == "failed" and result.problems:
+        if result is not None and result.state in ("failed", "skipped") and result.problems:
             text = f"{text}: {result.problems[0]}"
             tip = "\n".join(result.problems)
         elif result is not None and result.problems:
