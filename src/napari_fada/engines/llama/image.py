@@ -62,21 +62,24 @@ class Picture:
         ``max_area``, which are reduced; llama.cpp cuts it into tiles or pads it.
     step, side : int
         In pixels.
-    max_area : int
-        In pixels.
+    min_area, max_area : int
+        In pixels; the lower bound is for ``grid``.
     """
 
     fit: Literal["grid", "square", "whole"] = "grid"
     step: int = GRID
     side: int = 0
     max_area: int = MAX_AREA
+    min_area: int = MIN_AREA
 
     def size(self, height: int, width: int) -> tuple[int, int]:
         """Return the (height, width) that the model is given a frame in."""
         if self.fit == "square" and self.side:
             return self.side, self.side
         if self.fit == "grid":
-            return target_size(height, width, step=self.step, max_area=self.max_area)
+            return target_size(
+                height, width, step=self.step, min_area=self.min_area, max_area=self.max_area
+            )
         shrink = math.sqrt(min(1.0, self.max_area / (height * width)))
         return max(1, round(height * shrink)), max(1, round(width * shrink))
 
