@@ -14,6 +14,7 @@ from napari_fada.engines.protocol import Engine, EngineInfo
 from napari_fada.errors import ModelError
 from napari_fada.models.catalogue import find_pack
 from napari_fada.models.fitting import Options, check_fits
+from napari_fada.models.full import find_full, load_full
 from napari_fada.models.gguf_files import GgufFile
 from napari_fada.models.pack import Pack, with_digests
 from napari_fada.models.profiles import Profile, profile_of
@@ -34,6 +35,8 @@ def load_engine(
     force: bool = False,
     profile: str | None = None,
     idle_seconds: float = IDLE_SECONDS,
+    precision: str = "",
+    adapter: str | Path | None = None,
     **options: Any,
 ) -> Engine:
     """Find a model, check its files, load it and return the engine.
@@ -56,8 +59,14 @@ def load_engine(
     idle_seconds : float
         After so long without a question the child process is ended, which frees its memory;
         the next question starts it anew. 0: never.
+    precision : str
+        ``full`` takes the full-precision weights of a pack that has both.
+    adapter : str or Path, optional
+        A LoRA adapter, for a model in full precision.
     **options
-        For the engine, see `napari_fada.engines.llama.LlamaEngine`.
+        For the engine, see `napari_fada.engines.llama.LlamaEngine`, and
+        `napari_fada.engines.transformers.TransformersEngine` (``device``, ``dtype`` …) for a
+        transformers folder.
 
     Raises
     ------
@@ -67,6 +76,12 @@ def load_engine(
     EngineError
         If the engine cannot start.
     """
+    full = None if vision else find_full(name_or_path, precision=precision, adapter=adapter)
+    if full is not None:
+        return load_full(
+            full, hosted=hosted, threads=threads, prompt_set=prompt_set, force=force,
+            profile=profile, idle_seconds=idle_seconds, **options,
+        )  # fmt: skip
     pack = find_pack(name_or_path, vision)
     if pack.kind != "gguf":
         raise ModelError(

@@ -145,19 +145,28 @@ def profile_of(pack: Pack, text: GgufFile, vision: GgufFile) -> Profile:
         family = find_profile(pack.profile)
     else:
         family = recognise(vision.architecture, text.architecture, names)
+    if family.picture.fit == "square":
+        family = replace(family, picture=replace(family.picture, side=vision.side))
+    return with_pack(family, pack, names)
+
+
+def with_pack(family: Profile, pack: Pack, names: str = "") -> Profile:
+    """Return a family's profile with what a pack says otherwise (see `profile_of`).
+
+    Parameters
+    ----------
+    family : Profile
+        Of the model's family.
+    pack : Pack
+        Its coordinates, classes and name count.
+    names : str
+        What else names the model.
+    """
     convention = family.convention
     if pack.coordinates:
         convention = Convention.named(pack.coordinates, key=convention.key)
-    taught = bool(pack.classes) or "fada" in names.lower()
-    picture = family.picture
-    if picture.fit == "square":
-        picture = replace(picture, side=vision.side)
-    return replace(
-        family,
-        convention=convention,
-        tasks=TASKS if taught else family.tasks,
-        picture=picture,
-    )
+    taught = bool(pack.classes) or "fada" in f"{pack.name} {names}".lower()
+    return replace(family, convention=convention, tasks=TASKS if taught else family.tasks)
 
 
 def _profile(data: Mapping[str, Any]) -> Profile:

@@ -140,7 +140,8 @@ class Model:
             cache = rows.one(row, len(tokens))
             hidden = self._run(embedded, places.expand(3, 1, -1), cache, mask)
             rows.went_on(row, len(tokens))
-            return self._scores(hidden)[0]
+            found: Row = self._scores(hidden)[0]
+            return found
 
     def step(self, rows: Rows, tokens: list[int], starts: list[int]) -> list[Row]:
         """Read one token into every row; returns the scores of the next of each."""

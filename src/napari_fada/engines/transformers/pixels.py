@@ -64,7 +64,8 @@ class Patching:
             Stretched to multiples of ``patch × merge``.
         """
         pixels = image.astype(np.float32) / np.float32(255)
-        pixels = (pixels - np.float32(self.mean)) / np.float32(self.spread)
+        mean, spread = (np.array(v, dtype=np.float32) for v in (self.mean, self.spread))
+        pixels = (pixels - mean) / spread
         down, across = self.grid(image)
         m, p = self.merge, self.patch
         # rows of tokens, patch in token, pixel; the same across; colour

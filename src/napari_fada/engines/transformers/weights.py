@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import pickle
 import warnings
 from pathlib import Path
 from typing import Any
@@ -84,12 +85,15 @@ def load_model(folder: Path, config: Any, *, dtype: Any, allow_pickle: bool = Fa
                 local_files_only=True, trust_remote_code=False, use_safetensors=safe,
                 output_loading_info=True,
             )  # fmt: skip
-        except (OSError, ValueError, KeyError, ImportError) as error:
-            raise _damaged(folder, error) from error
-        except Exception as error:
-            if type(error).__module__.split(".")[0] in ("safetensors", "safetensors_rust"):
-                raise _damaged(folder, error) from error
+        except (RuntimeError, MemoryError):
             raise
+        except pickle.UnpicklingError as error:
+            raise EngineError(
+                f"The weights in {folder} hold more than tensors and were not read.",
+                todo="Save the model again with safetensors.",
+            ) from error
+        except Exception as error:  # each format of weights has errors of its own
+            raise _damaged(folder, error) from error
     missing = sorted(said["missing_keys"])
     wrong = [key for key, *_ in said["mismatched_keys"]]
     if missing or wrong:

@@ -39,8 +39,15 @@ class Source:
     size: int
 
 
-def read_source(folder: Path) -> Source:
+def read_source(folder: Path, *, allow_pickle: bool = False) -> Source:
     """Look at a transformers folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it is.
+    allow_pickle : bool
+        Accept weights that are not safetensors; their number is then not known.
 
     Raises
     ------
@@ -63,9 +70,8 @@ def read_source(folder: Path) -> Source:
             f"{folder} is no transformers folder: config.json is missing.",
             todo="Give the folder with config.json and .safetensors files.",
         )
-    files = _weights(folder)
     parameters = size = 0
-    for file in files:
+    for file in [] if allow_pickle and _pickled(folder) else _weights(folder):
         count, length = _measure(file)
         parameters, size = parameters + count, size + length
     if not any((folder / name).is_file() for name in _TOKENIZERS):
@@ -89,8 +95,15 @@ def read_source(folder: Path) -> Source:
     return Source(folder, str(names[0]), parameters, size)
 
 
-def read_adapter(folder: Path) -> str:
+def read_adapter(folder: Path, *, allow_pickle: bool = False) -> str:
     """Look at a LoRA adapter's folder and return the name of its base model.
+
+    Parameters
+    ----------
+    folder : Path
+        What peft wrote.
+    allow_pickle : bool
+        Accept weights that are not safetensors.
 
     Raises
     ------
@@ -109,15 +122,23 @@ def read_adapter(folder: Path) -> str:
             "merged.",
         )
     file = folder / "adapter_model.safetensors"
-    if not file.is_file():
-        pickled = (folder / "adapter_model.bin").is_file()
+    pickled = (folder / "adapter_model.bin").is_file()
+    if not file.is_file() and not (pickled and allow_pickle):
         raise ModelError(
             f"{folder} has no adapter_model.safetensors"
             + (", only a .bin file, which could run code when it is read." if pickled else "."),
             todo="Save the adapter again with safetensors.",
         )
-    _measure(file)
+    if file.is_file():
+        _measure(file)
     return str(config.get("base_model_name_or_path") or "")
+
+
+def _pickled(folder: Path) -> bool:
+    """Whether a folder's weights are pickled, and only so."""
+    return not any(folder.glob("*.safetensors")) and any(
+        any(folder.glob(pattern)) for pattern in _PICKLES
+    )
 
 
 def _weights(folder: Path) -> list[Path]:
@@ -135,7 +156,7 @@ def _weights(folder: Path) -> list[Path]:
         return [folder / name for name in wanted]
     files = sorted(folder.glob("*.safetensors"))
     if not files:
-        if any(any(folder.glob(pattern)) for pattern in _PICKLES):
+        if _pickled(folder):
             raise ModelError(
                 f"The weights in {folder} are pickled; reading them could run code.",
                 todo="Save the model again with safetensors.",
