@@ -26,7 +26,7 @@ _TOKEN = 800
 #: How many answers at most one call decodes together.
 _TOGETHER = 3
 #: Activations of the vision tower and of reading a prompt, against the sum of widths (measured).
-_VISION, _TEXT = 2.0, 1.5
+_VISION, _TEXT = 1.5, 1.0
 _BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
 _STORED = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "I8": 1, "U8": 1}
 _NAMES = {4: "float32", 2: "float16"}
@@ -116,12 +116,14 @@ def needs_full(
     weights = model.parameters * size
     copied = model.stored if wanted != model.dtype else 0
     frame = image_tokens * cell + state
+    image, reading = round(_VISION * 4 * patches * tower), round(_TEXT * 4 * prompt * width)
     return Needs(
         program=PROGRAM + _TOKEN * number("vocab_size"),
         weights=weights + copied,
-        image=round(_VISION * 4 * patches * tower),
+        image=image,
         memory=sequences * ((prompt + ANSWER) * cell + state),
-        work=round(_TEXT * 4 * prompt * width) + 4 * sequences * number("vocab_size"),
+        # what the image took is free again when the prompt is read
+        work=max(0, reading - image) + 4 * sequences * number("vocab_size"),
         saved=min(SAVED_PREFIXES, min(frames, SAVED_FRAMES) * frame),
         reclaimable=copied,
         cells=prompt + ANSWER,
