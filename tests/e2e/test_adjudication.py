@@ -13,6 +13,7 @@ from napari_fada.records.annotation import Annotation
 from napari_fada.records.merge import open_conflicts
 from napari_fada.records.project import Project
 from napari_fada.workstation.adjudicate_widget import AdjudicateWidget
+from napari_fada.workstation.worklist.docking import show_worklist
 
 
 def square(x: float, y: float, side: float = 60.0, category: str = "Brain") -> Annotation:
@@ -200,3 +201,14 @@ def test_agreeing_projects_leave_nothing_to_decide(desk, tmp_path):
     assert "No conflict" in widget.what.text()
     assert len(desk.kept()) == 1
     widget.close_session()
+
+
+def test_the_dock_is_taken_away_and_another_one_opened(desk, dock):
+    """Tabs are made of docks; one that napari has let go must not be among them."""
+    desk.qtbot.wait(1)  # the dock goes beside the other one when the event loop comes to it
+    desk.viewer.window.remove_dock_widget(dock)
+    dock.close_session()
+    dock.deleteLater()
+    desk.qtbot.wait(1)
+    worklist = show_worklist(desk.viewer)
+    assert worklist.isVisible()

@@ -21,6 +21,9 @@ def put_with_layers(dock: Any) -> None:
     layers, controls = named.get("layer list"), named.get("layer controls")
     if layers is not None and controls is not None and _on_the_left(window, layers, controls):
         window.tabifyDockWidget(controls, layers)
+        # Qt forgets a tab bar only when it lays the window out. Where a dock with tabs was closed
+        # before, the next line would reach for a tab bar that is no more, and crash.
+        window.layout().activate()
     if layers is not None:
         window.tabifyDockWidget(layers, dock)
         window.resizeDocks([dock], [WIDTH], Qt.Orientation.Horizontal)
