@@ -3,7 +3,7 @@
 Usage: killed_viewer.py MODE FOLDER KILLS SEED
 
 MODE ``model`` edits through session and layers of a ViewerModel, ``window`` in a real window
-with the widget. napari is imported once; each viewer is a forked child. A child writes the
+with the widget, ``typing`` types into the report there. napari is imported once; each viewer is a forked child. A child writes the
 number of an edit to a pipe after the call that made it has returned. After each kill the file
 is checked here; the first thing that is wrong ends the run with a text and exit code 1.
 """
@@ -120,6 +120,31 @@ KINDS = (
 )
 
 
+class Typist(Editor):
+    """Somebody who types into the report and never stops."""
+
+    TEXT = "Skull outline whole, midline seen, cavum seen; far field in shadow. "
+
+    def __init__(self, session: Session, rng: random.Random, out: int, widget) -> None:
+        super().__init__(session, rng, out)
+        widget.tabs.setCurrentWidget(widget.report)
+        self.field = widget.report.fields["image_quality"]
+        self.field.setFocus()
+        cursor = self.field.textCursor()
+        cursor.movePosition(cursor.MoveOperation.End)
+        self.field.setTextCursor(cursor)
+        self.known = self.last()
+
+    def step(self) -> None:
+        from qtpy.QtTest import QTest
+
+        typed = len(self.field.text())
+        QTest.keyClicks(self.field, self.TEXT[typed % len(self.TEXT)])
+        if self.last() > self.known:  # a part of it was handed over since the last look
+            self.known = self.last()
+            self.say("done", self.known)
+
+
 def edit_model(session: Session, path: Path, seed: int, out: int) -> None:
     session.adopt(Project.open(path, rater="killed"))
     session._remember_scan()
@@ -130,7 +155,7 @@ def edit_model(session: Session, path: Path, seed: int, out: int) -> None:
         editor.step()
 
 
-def edit_window(path: Path, seed: int, out: int) -> None:
+def edit_window(path: Path, seed: int, out: int, typing: bool = False) -> None:
     import napari
     from qtpy.QtCore import QTimer
 
@@ -142,11 +167,12 @@ def edit_window(path: Path, seed: int, out: int) -> None:
     widget = AnnotateWidget(viewer)
     viewer.window.add_dock_widget(widget, name="FADA annotate", area="right")
     session.use_layer(viewer.add_image(PIXELS, name="scan", rgb=False))
-    editor = Editor(session, random.Random(seed), out)
+    rng = random.Random(seed)
+    editor = Typist(session, rng, out, widget) if typing else Editor(session, rng, out)
     editor.say("ready", *editor.shown())
     timer = QTimer()
     timer.timeout.connect(editor.step)
-    timer.start(0)
+    timer.start(20 if typing else 0)
     napari.run()
 
 
@@ -194,6 +220,10 @@ def verify(path: Path, sha256: str, promised: list[int]) -> list[str]:
         problems = project.check()
         assert problems == [], problems
         project.state(sha256, WHOLE)
+        text = project.report(sha256, 0).fields.get("image_quality", "")
+        if not text.startswith("words"):
+            whole = Typist.TEXT * (1 + len(text) // len(Typist.TEXT))
+            assert whole.startswith(text), f"what was typed is not what is kept: {text!r}"
         return sorted(a.uid for a in project.annotations(sha256, 0) if a.kind != "keypoints")
 
 
@@ -219,7 +249,9 @@ def main(mode: str, folder: Path, kills: int, seed: int) -> None:
             )
         else:
             seen, done = viewer_killed(
-                lambda out, at=path, turn=turn: edit_window(at, turn, out), rng, 12
+                lambda out, at=path, turn=turn: edit_window(at, turn, out, mode == "typing"),
+                rng,
+                3 if mode == "typing" else 12,
             )
         if promised:
             assert seen == standing, f"kill {kill}: reopening showed {seen}, not {standing}"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -121,6 +123,91 @@ def test_waiting_edits_can_be_taken_back_and_given_up(desk):
     button(desk, "Give up").click()
     assert boxes(desk) == 0
     assert "given up" in desk.widget.message.text
+
+
+def test_judgements_wait_too_and_are_shown(desk):
+    draw(desk)
+    path = desk.session.project.path
+    path.rename(path.with_name("away.fada"))
+    review = desk.session.reviewing
+    review.choose([desk.session.records[0][0].uid])
+    review.toggle_lock()
+    review.comment("shadow")
+    review.score("interpretation", 3)
+    assert "3 edits wait" in desk.widget.message.text
+    assert review.locked == {desk.session.records[0][0].uid}
+    assert review.scan_review().comment == "shadow"
+    assert review.scan_review().scores == {"interpretation": 3}
+    assert review.frame_review().locked == review.locked
+    path.with_name("away.fada").rename(path)
+    draw(desk, 30)  # the next edit makes all of them
+    assert len(desk.session.safety.pending) == 0
+    with Project.open(path) as kept:
+        assert kept.state(desk.session.scan.sha256, -1)["comment"] == "shadow"
+        assert len(kept.cells_named(desk.session.scan.sha256, "lock/")) == 1
+        assert len(kept.annotations(desk.session.scan.sha256, 0)) == 2
+
+
+def killed_while_edits_wait(path):
+    script = Path(__file__).with_name("waiting_viewer.py")
+    run = subprocess.Popen(
+        [sys.executable, str(script), str(path)], stdout=subprocess.PIPE, text=True
+    )
+    line = run.stdout.readline()
+    run.kill()
+    run.wait()
+    run.stdout.close()
+    assert line == "waits 7\n"
+
+
+def test_killed_while_edits_wait(desk, tmp_path):
+    """The drive is gone, the program is killed, the drive comes back: everything is made, once."""
+    path = tmp_path / "drive" / "p.fada"
+    path.parent.mkdir()
+    killed_while_edits_wait(path)
+    assert not path.exists()
+    assert desk.session.open_project(tmp_path / "another.fada")
+    assert f"Edits wait for another project, {path}" in desk.widget.message.text
+    path.with_name("away.fada").rename(path)
+    assert desk.session.open_project(path)
+    assert "7 edits wait" in desk.widget.message.text
+    assert boxes(desk) == 2  # of three one was rejected
+    assert len(kept_in(path, desk)) == 2  # not in the project yet
+    assert desk.session.report().fields["image_quality"] == "poor"
+    button(desk, "Try again").click()
+    assert "are in the project now" in desk.widget.message.text
+    for _ in range(2):  # and when it is opened again, nothing is made a second time
+        review = desk.session.reviewing
+        sha256 = desk.session.scan.sha256
+        every = desk.session.project.annotations(sha256, 0, include_rejected=True)
+        assert sorted((a.points[0][0], a.status) for a in every) == [
+            (10.5, "rejected"),
+            (50.5, "accepted"),
+            (110.5, "accepted"),
+        ]
+        assert list(review.locked) == [next(a.uid for a in every if a.points[0][0] == 50.5)]
+        assert review.scan_review().scores == {"annotation": 2}
+        assert review.scan_review().comment == "shadow behind the skull"
+        assert desk.session.project.report(sha256, 0).fields["image_quality"] == "poor"
+        assert review.frame_review().state == "corrected"
+        assert desk.session.open_project(path)
+        assert len(desk.session.safety.pending) == 0
+
+
+def test_another_project_is_opened_while_edits_wait(desk, tmp_path):
+    """They are not made in the wrong project, and are there when the right one is back."""
+    path = desk.session.project.path
+    path.rename(path.with_name("away.fada"))
+    draw(desk)
+    assert desk.session.open_project(tmp_path / "another.fada")
+    assert boxes(desk) == 0
+    draw(desk, 30)
+    assert len(kept_in(tmp_path / "another.fada", desk)) == 1
+    path.with_name("away.fada").rename(path)
+    assert desk.session.open_project(path)
+    assert "1 edit waits" in desk.widget.message.text
+    button(desk, "Try again").click()
+    assert [a.points[0] for a in kept_in(path, desk)] == [(10.5, 10.5)]
 
 
 def test_a_full_disk(desk):

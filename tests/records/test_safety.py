@@ -17,7 +17,8 @@ import pytest
 
 from napari_fada.errors import NotWrittenError, ProjectDamagedError, ProjectError
 from napari_fada.records import backups, flushing, review
-from napari_fada.records.pending import Pending, WaitingEdit, WaitingReport
+from napari_fada.records.journal import Journal, folder, left_behind
+from napari_fada.records.pending import Pending, WaitingEdit, WaitingReport, WaitingRule
 from napari_fada.records.project import WHOLE, Project
 from napari_fada.records.salvage import salvage
 from record_samples import box, make_reading, make_scan
@@ -317,6 +318,64 @@ def test_what_still_cannot_be_written_goes_on_waiting(path):
             other.execute("ROLLBACK")
         assert pending.make(project) == []
         assert project.annotations(*KEY)[-1].category == "CM"
+
+
+def test_what_waits_is_in_a_file_until_it_is_made(path):
+    with Project.open(path) as project:
+        pending = Pending(Journal(project.identifier, path))
+        pending.add(WaitingEdit(*KEY, add=(box("CM", source="expert"),)))
+        pending.add(WaitingRule(*KEY, "set_score", ("annotation", 2)))
+        pending.add(WaitingReport(*KEY, {"fields": {"image_quality": "poor"}, "view": None}))
+        assert list(left_behind()) == []  # this window is there
+        pending.journal.let_go()
+        ((header, kept),) = left_behind()
+        assert (header.project, header.path) == (project.identifier, path)
+        assert [one for _, one in kept] == pending.waiting
+        pending.drop_last()
+        pending.journal.let_go()
+        assert len(next(left_behind())[1]) == 2
+        assert pending.make(project) == []
+        assert list(left_behind()) == []
+
+
+def test_killed_just_after_an_edit_was_made_it_is_not_made_again(path, monkeypatch, tmp_path):
+    with Project.open(path) as project:
+        pending = Pending(Journal(project.identifier, path))
+        for n in range(3):
+            pending.add(WaitingEdit(*KEY, add=(box("CM", x=10 * n, source="expert"),)))
+        before = len(project.annotations(*KEY))
+        made = WaitingEdit.make
+
+        def killed_at_the_third(self, project):
+            if len(project.annotations(*KEY)) == before + 2:
+                raise KeyboardInterrupt
+            return made(self, project)
+
+        monkeypatch.setattr(WaitingEdit, "make", killed_at_the_third)
+        monkeypatch.setattr(Journal, "write", lambda *_: None)  # nothing more came to the disk
+        with pytest.raises(KeyboardInterrupt):
+            pending.make(project)
+        monkeypatch.undo()
+        monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+        pending.journal.let_go()
+        ((header, kept),) = left_behind()
+        assert len(kept) == 3
+        again = Pending(Journal(header.project, header.path, name=header.name), kept)
+        again.forget_made(project)
+        assert len(again) == 1
+        assert again.make(project) == []
+        assert len(project.annotations(*KEY)) == before + 3
+
+
+def test_a_line_that_was_cut_off_costs_only_itself(path):
+    pending = Pending(Journal("p", path))
+    pending.add(WaitingRule(*KEY, "set_comment", ("one",)))
+    pending.add(WaitingRule(*KEY, "set_comment", ("two",)))
+    (file,) = folder().iterdir()
+    file.write_bytes(file.read_bytes()[:-9])
+    pending.journal.let_go()
+    ((_, kept),) = left_behind()
+    assert [one.arguments for _, one in kept] == [("one",)]
 
 
 def test_a_copy_of_a_project_that_was_deleted(path, tmp_path):

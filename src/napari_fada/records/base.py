@@ -36,6 +36,8 @@ class ProjectFile:
     ----------
     rater : str
         Who works now; written into every edit.
+    identifier : str
+        Of the project; a copy of the file has the same.
     changed : signal (sha256, frame)
         Something about this frame changed (frame -1: about the scan as a whole).
     """
@@ -49,6 +51,8 @@ class ProjectFile:
         with store.read() as c:
             row = c.execute("SELECT value FROM meta WHERE name = 'salt'").fetchone()
             self._salt = bytes(row[0])
+            row = c.execute("SELECT value FROM meta WHERE name = 'project'").fetchone()
+            self.identifier = str(row[0])
             self._seen = _last_edit(c)
 
     @classmethod
@@ -164,6 +168,20 @@ class ProjectFile:
     def salt(self) -> bytes:
         """Secret of this project, for hashing what must not leave. Never export it."""
         return self._salt
+
+    def mark(self, name: str) -> str | None:
+        """Return a mark that :meth:`set_mark` left, None if there is none."""
+        with self._store.read() as c:
+            row = c.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def set_mark(self, name: str, value: str) -> None:
+        """Leave a mark in the file: how far something outside of it has come.
+
+        Inside :meth:`together` it is there exactly if the edits of that block are.
+        """
+        with self._store.write() as c:
+            c.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
     # Scans and readings
 

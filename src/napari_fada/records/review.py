@@ -11,7 +11,7 @@ the model said.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
@@ -203,6 +203,16 @@ def set_score(project: Project, sha256: str, frame: int, of: ScoreOf, value: int
     cells = {f"score/{of}": None if value is None else str(value)}
     label = f"Score of the {of}: {value or 'taken back'}"
     project.act(sha256, Act(frame, scan_states=cells, label=label))
+
+
+#: Every rule by its name, for one that is asked for now and carried out later.
+RULES: Mapping[str, Callable[..., object]] = {
+    rule.__name__: rule
+    for rule in (
+        *(accept, reject, bring_back, set_locked, accept_rest, finish),
+        *(reject_scan, skip_scan, reopen, set_comment, set_score),
+    )
+}
 
 
 # Parts

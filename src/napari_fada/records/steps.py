@@ -43,10 +43,17 @@ class Step(NamedTuple):
 
 
 def put_act(connection: sqlite3.Connection, first: int, label: str) -> None:
-    """Make one act of all edits from ``first`` on, if there are several."""
+    """Make one act of all edits from ``first`` on, if there are several.
+
+    Without a label of its own it has that of the first of them.
+    """
     last = connection.execute("SELECT coalesce(max(id), 0) FROM edits").fetchone()[0]
     if last > first:
-        connection.execute("INSERT OR IGNORE INTO acts VALUES (?, ?, ?)", (first, last, label))
+        connection.execute(
+            "INSERT OR IGNORE INTO acts SELECT ?1, ?2, "
+            "coalesce(nullif(?3, ''), (SELECT label FROM edits WHERE id = ?1), '')",
+            (first, last, label),
+        )
 
 
 def join_typing(

@@ -17,8 +17,10 @@ from napari_fada.records import review
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.completeness import missing_fields
 from napari_fada.records.edits import LOCK
+from napari_fada.records.pending import Pending, WaitingReport, WaitingRule
 from napari_fada.records.rows import Edit
 from napari_fada.records.staleness import stale_phases
+from napari_fada.records.waiting import over_records
 from napari_fada.workstation.desk import Busy
 
 if TYPE_CHECKING:
@@ -59,7 +61,9 @@ class Reviewing:
         """Follow the chosen records to those that took their place, and see what is locked."""
         session = self._session
         assert session.scan is not None
-        self.locked = frozenset(session.project.cells_named(session.scan.sha256, LOCK))
+        sha256 = session.scan.sha256
+        locked = frozenset(session.project.cells_named(sha256, LOCK))
+        self.locked = self._pending.over_locked(sha256, locked)
         now = [renamed.get(uid, uid) for uid in self.selected]
         gone = {uid for uid in now if session.find(uid) is None}
         if gone:  # what was rejected just now is no longer chosen: the next act is not about it
@@ -70,22 +74,30 @@ class Reviewing:
         session = self._session
         if session.scan is None:
             return []
-        found = session.project.annotations(session.scan.sha256, frame, include_rejected=True)
-        return [a for a in found if a.status == "rejected"]
+        sha256 = session.scan.sha256
+        found = session.project.annotations(sha256, frame, include_rejected=True)
+        shown = over_records(self._pending.waiting, sha256, frame, found)
+        return [a for a in shown if a.status == "rejected"]
 
     def scan_review(self) -> review.ScanReview:
         """Return how far the review of the scan is."""
         session = self._session
         if session.scan is None:
             return review.ScanReview()
-        return review.scan_review(session.project, session.scan.sha256)
+        sha256 = session.scan.sha256
+        return self._pending.over_scan(sha256, review.scan_review(session.project, sha256))
 
     def frame_review(self) -> review.FrameReview:
         """Return the structures of the frame that is shown."""
         session = self._session
         if session.scan is None:
             return review.FrameReview()
-        return review.frame_review(session.project, session.scan.sha256, session.frame)
+        at = (session.scan.sha256, session.frame)
+        return self._pending.over_frame(*at, review.frame_review(session.project, *at))
+
+    @property
+    def _pending(self) -> Pending:
+        return self._session.safety.pending
 
     def stale(self) -> dict[Phase, str]:
         """Return the phases of the frame that are out of date, each with why."""
@@ -197,7 +209,12 @@ class Reviewing:
 
     def set_classes(self, mapping: Classes | None) -> bool:
         """Say which classes are to be asked for on this frame; None: those of the model."""
-        return self._do(lambda project, *at: project.set_report(*at, mapping=mapping))
+        session = self._session
+        if session.scan is None:
+            return False
+        at = (session.scan.sha256, session.frame)
+        waiting = WaitingReport(*at, {"mapping": mapping})
+        return session.carry_out(lambda: waiting.make(session.project), waiting=waiting)
 
     def accept_rest(self) -> bool:
         """Accept all that is open on this frame."""
@@ -257,7 +274,7 @@ class Reviewing:
         if not self.selected:
             self._session.say("Choose a structure first, in the list or on the canvas.")
             return False
-        return self._do(lambda project, sha, frame: rule(project, sha, frame, self.selected, *more))
+        return self._do(rule, self.selected, *more)
 
     def _do(self, rule: Callable[..., Any], *more: Any) -> bool:
         session = self._session
@@ -266,8 +283,9 @@ class Reviewing:
             return False
         if session.layers is not None:
             session.layers.finish_drawing()
-        place = (session.project, session.scan.sha256, session.frame)
-        return session.carry_out(lambda: rule(*place, *more))
+        at = (session.scan.sha256, session.frame)
+        waiting = WaitingRule(*at, rule.__name__, more)
+        return session.carry_out(lambda: rule(session.project, *at, *more), waiting=waiting)
 
     def _next(self) -> bool:
         self._session.next_scan()

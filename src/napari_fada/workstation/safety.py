@@ -17,7 +17,8 @@ from typing import Any
 from napari_fada.errors import FadaError, NotWrittenError, ProjectError
 from napari_fada.records import backups, salvage
 from napari_fada.records.annotation import Annotation
-from napari_fada.records.pending import Pending, WaitingEdit, WaitingReport
+from napari_fada.records.journal import Journal, left_behind
+from napari_fada.records.pending import Pending, Waiting
 from napari_fada.records.project import Project
 
 Choice = tuple[str, str, Callable[[], object]]
@@ -40,16 +41,58 @@ class Safety:
 
     # An edit that could not be made
 
-    def wait(self, waiting: WaitingEdit | WaitingReport, error: NotWrittenError) -> None:
+    def wait(self, waiting: Waiting, error: NotWrittenError) -> None:
         """Keep an edit until the project, or a copy, can take it."""
-        self.pending.add(waiting)
+        self._add(waiting)
         self._ask(error)
 
-    def must_wait(self, waiting: WaitingEdit | WaitingReport) -> bool:
+    def _add(self, waiting: Waiting) -> None:
+        if self.pending.journal is None:
+            project = self._session.project
+            self.pending.journal = Journal(project.identifier, project.path)
+        self.pending.add(waiting)
+
+    def recall(self) -> None:
+        """Show what was waiting for this project when the program ended, and ask about it.
+
+        If something waits for another project, say which.
+        """
+        project, elsewhere = self._session.project, None
+        for header, kept in left_behind():
+            if header.project != project.identifier:
+                elsewhere = header
+                continue
+            journal = Journal(project.identifier, project.path, name=header.name)
+            pending = Pending(journal, kept)
+            pending.forget_made(project)
+            if not len(pending):
+                journal.write([])
+                continue
+            pending.keep()
+            self.pending = pending
+            self._session.refresh()
+            self._offer(
+                f"The program ended before the project could be written. {_waits(len(pending))} "
+                "on the screen but not in the project yet."
+            )
+            return
+        if elsewhere is not None:
+            self._session.say(
+                f"Edits wait for another project, {elsewhere.path}: open it to make them.",
+                "warning",
+            )
+
+    def leave(self) -> None:
+        """Leave what waits to whoever opens the project next: the session goes on elsewhere."""
+        if len(self.pending) and self.pending.journal is not None:
+            self.pending.journal.let_go()
+        self.pending = Pending()
+
+    def must_wait(self, waiting: Waiting) -> bool:
         """Let an edit wait behind those that wait already, then try to make all of them."""
         if not len(self.pending):
             return False
-        self.pending.add(waiting)
+        self._add(waiting)
         self.try_again()
         return True
 
@@ -74,9 +117,16 @@ class Safety:
                 records[at] = self.pending.over(sha256, at, records.get(at, []))
 
     def _ask(self, error: FadaError) -> None:
-        n = len(self.pending)
-        edits = "1 edit waits: it is" if n == 1 else f"{n} edits wait: they are"
-        text = f"{error.what} {edits} on the screen but not in the project yet. {error.todo}"
+        text = (
+            f"{error.what} {_waits(len(self.pending))} on the screen but not in the project yet. "
+            f"{error.todo}"
+        )
+        journal = self.pending.journal
+        if journal is not None and journal.problem:
+            text += f" (They could not be kept on this computer's disk either: {journal.problem}.)"
+        self._offer(text)
+
+    def _offer(self, text: str) -> None:
         choices: Iterable[Choice] = (
             ("Try again", "Make the waiting edits in the project", self.try_again),
             (
@@ -223,6 +273,10 @@ def back_up_soon(project: Project) -> threading.Thread:
     thread = threading.Thread(target=work, name="napari-fada backup", daemon=True)
     thread.start()
     return thread
+
+
+def _waits(n: int) -> str:
+    return "1 edit waits: it is" if n == 1 else f"{n} edits wait: they are"
 
 
 def _free_name(old: Path, word: str) -> Path:

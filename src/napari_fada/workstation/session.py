@@ -11,7 +11,7 @@ from typing import Any
 
 from napari_fada.errors import FadaError, LockedError, NotWrittenError
 from napari_fada.records.annotation import Annotation
-from napari_fada.records.pending import WaitingEdit, WaitingReport
+from napari_fada.records.pending import Waiting, WaitingEdit, WaitingReport
 from napari_fada.records.project import KEEP, Project
 from napari_fada.records.rows import Edit as Done
 from napari_fada.records.rows import Report
@@ -231,7 +231,7 @@ class Session(ListSession):
         does: Callable[[], Any],
         *,
         frame: int | None = None,
-        waiting: WaitingEdit | None = None,
+        waiting: Waiting | None = None,
     ) -> bool:
         """Do something to the project and show what came of it; False if it was refused.
 
@@ -241,8 +241,8 @@ class Session(ListSession):
             What it returns may be the outcome of an edit: then rows stay where they are.
         frame : int, optional
             The one frame that it may change.
-        waiting : WaitingEdit, optional
-            The same as an edit that stays on the canvas and waits if it cannot be written now.
+        waiting : WaitingEdit, WaitingReport or WaitingRule, optional
+            The same as something that stays on the screen and waits if it cannot be written now.
         """
         if self._is_past():
             return False
@@ -265,7 +265,7 @@ class Session(ListSession):
         finally:
             self._committing = False
         changed = {**done.replaced, **done.rejected} if isinstance(done, Done) else {}
-        if done is None and waiting is not None:
+        if done is None and isinstance(waiting, WaitingEdit):
             changed = dict(waiting.replace)
         self.refresh({old: new.uid for old, new in changed.items()}, frame=frame)
         return True

@@ -96,6 +96,7 @@ class ScanSession:
             self.adopt(project)
             back_up_soon(project)
             self.project_changed.emit()
+            self.safety.recall()
         assert self._project is not None
         return self._project
 
@@ -129,7 +130,9 @@ class ScanSession:
         except FadaError as error:
             self.say_error(error)
             return False
+        self.safety.leave()
         self.change_project(project)
+        self.safety.recall()
         if path is None:
             settings().last_project = ""
         if not project.writable:

@@ -1,0 +1,268 @@
+"""What can wait for a project that takes no edits: each kind, as JSON and as it is shown.
+
+An edit of structures and of the report waits as what it changes; a judgement waits as the rule of
+``records.review`` that was asked for, because what it does depends on the edits before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from napari_fada.records import review
+from napari_fada.records.annotation import Annotation, Status
+from napari_fada.records.project import Project
+from napari_fada.records.reading import Mapping as ClassMapping
+from napari_fada.records.rows import Report
+
+#: Rules whose first argument names structures.
+_OF_STRUCTURES = ("accept", "reject", "bring_back", "set_locked")
+_SCAN_STATES: Mapping[str, Any] = {
+    "reject_scan": "rejected",
+    "skip_scan": "skipped",
+    "reopen": "in_review",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingEdit:
+    """An edit of the records of a frame. See ``Project.edit``."""
+
+    sha256: str
+    frame: int
+    add: tuple[Annotation, ...] = ()
+    replace: Mapping[str, Annotation] = field(default_factory=dict)
+    remove: tuple[str, ...] = ()
+    label: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what JSON can hold of it."""
+        return {
+            "kind": "edit",
+            "sha256": self.sha256,
+            "frame": self.frame,
+            "add": [a.to_dict() for a in self.add],
+            "replace": {uid: a.to_dict() for uid, a in self.replace.items()},
+            "remove": list(self.remove),
+            "label": self.label,
+        }
+
+    def renamed(self, now: Mapping[str, str]) -> WaitingEdit:
+        """Return it with the uids that the project has given to earlier edits' records."""
+        return replace(
+            self,
+            replace={now.get(uid, uid): a for uid, a in self.replace.items()},
+            remove=tuple(now.get(uid, uid) for uid in self.remove),
+        )
+
+    def make(self, project: Project) -> dict[str, str]:
+        """Make it; returns the uids that the project gave to records, by those they had here."""
+        done = project.edit(
+            *(self.sha256, self.frame),
+            add=self.add,
+            replace=self.replace,
+            remove=self.remove,
+            label=self.label,
+        )
+        added = {wish.uid: a.uid for wish, a in zip(self.add, done.added, strict=True)}
+        return added | {
+            wish.uid: done.replaced[u].uid for u, wish in self.replace.items() if u in done.replaced
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingReport:
+    """What an expert wrote in a report. ``more`` are arguments of ``Project.set_report``."""
+
+    sha256: str
+    frame: int
+    more: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what JSON can hold of it."""
+        more = {k: v.to_dict() if isinstance(v, ClassMapping) else v for k, v in self.more.items()}
+        return {"kind": "report", "sha256": self.sha256, "frame": self.frame, "more": more}
+
+    def renamed(self, _now: Mapping[str, str]) -> WaitingReport:
+        """Return it: a report names no records."""
+        return self
+
+    def make(self, project: Project) -> dict[str, str]:
+        """Make it."""
+        project.set_report(self.sha256, self.frame, **self.more)
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingRule:
+    """A judgement: a rule of ``records.review`` by its name, with what follows the frame."""
+
+    sha256: str
+    frame: int
+    rule: str
+    arguments: tuple[Any, ...] = ()
+
+    @property
+    def uids(self) -> tuple[str, ...]:
+        """The structures it is about, if it is about structures."""
+        return tuple(self.arguments[0]) if self.rule in _OF_STRUCTURES else ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what JSON can hold of it."""
+        return {
+            "kind": "rule",
+            "sha256": self.sha256,
+            "frame": self.frame,
+            "rule": self.rule,
+            "arguments": [list(a) if isinstance(a, tuple) else a for a in self.arguments],
+        }
+
+    def renamed(self, now: Mapping[str, str]) -> WaitingRule:
+        """Return it with the uids that the project has given to earlier edits' records."""
+        if self.rule not in _OF_STRUCTURES:
+            return self
+        uids = tuple(now.get(uid, uid) for uid in self.uids)
+        return replace(self, arguments=(uids, *self.arguments[1:]))
+
+    def make(self, project: Project) -> dict[str, str]:
+        """Make it, as the project stands then; what it judges may get new uids."""
+        done = review.RULES[self.rule](project, self.sha256, self.frame, *self.arguments)
+        return {old: a.uid for old, a in getattr(done, "replaced", {}).items()} | {
+            old: a.uid for old, a in getattr(done, "rejected", {}).items()
+        }
+
+
+Waiting = WaitingEdit | WaitingReport | WaitingRule
+
+
+def from_dict(data: Mapping[str, Any]) -> Waiting:
+    """Rebuild a waiting edit from its JSON form.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If it is malformed.
+    """
+    at = (str(data["sha256"]), int(data["frame"]))
+    if data["kind"] == "rule":
+        arguments = (tuple(a) if isinstance(a, list) else a for a in data["arguments"])
+        if data["rule"] not in review.RULES:
+            raise ValueError(f"no rule is called {data['rule']!r}")
+        return WaitingRule(*at, data["rule"], tuple(arguments))
+    if data["kind"] == "report":
+        more = dict(data["more"])
+        if isinstance(more.get("mapping"), Mapping):
+            more["mapping"] = ClassMapping.from_dict(more["mapping"])
+        return WaitingReport(*at, more)
+    return WaitingEdit(
+        *at,
+        add=tuple(map(Annotation.from_dict, data["add"])),
+        replace={uid: Annotation.from_dict(a) for uid, a in data["replace"].items()},
+        remove=tuple(data["remove"]),
+        label=data["label"],
+    )
+
+
+# As it is shown
+
+
+def over_records(
+    waiting: Iterable[Waiting], sha256: str, frame: int, records: Iterable[Annotation]
+) -> list[Annotation]:
+    """Return the records of a frame, rejected ones too, as they will be."""
+    found = list(records)
+    for one in waiting:
+        if one.sha256 != sha256 or isinstance(one, WaitingReport):
+            continue
+        if isinstance(one, WaitingRule):
+            if one.frame == frame or one.rule == "finish":
+                found = [_judged(one, a) for a in found]
+        elif one.frame == frame:
+            gone = [a for a in found if a.uid in one.remove]
+            found = [one.replace.get(a.uid, a) for a in found if a not in gone]
+            found += one.add
+            found += [replace(a, status="rejected") for a in gone if a.source != "expert"]
+    return found
+
+
+def _judged(one: WaitingRule, record: Annotation) -> Annotation:
+    status: Status | None = None
+    if one.rule in ("accept_rest", "finish") and record.status == "proposed":
+        status = "accepted"
+    elif record.uid in one.uids:
+        if one.rule == "accept" and record.status in ("proposed", "rejected"):
+            status = "accepted"
+        elif one.rule == "reject":
+            status = "rejected"
+        elif one.rule == "bring_back" and record.status == "rejected":
+            status = "proposed"
+    return record if status is None else replace(record, status=status)
+
+
+def over_report(waiting: Iterable[Waiting], sha256: str, frame: int, report: Report) -> Report:
+    """Return the report of a frame as it will be."""
+    for one in waiting:
+        if not isinstance(one, WaitingReport) or (one.sha256, one.frame) != (sha256, frame):
+            continue
+        fields = {**report.expert_fields, **(one.more.get("fields") or {})}
+        kept = {key: text for key, text in fields.items() if text is not None}
+        view = one.more.get("view", report.expert_view)
+        view = view if isinstance(view, str) or view is None else report.expert_view
+        mapping = one.more.get("mapping", report.expert_mapping)
+        report = replace(
+            report, expert_fields=kept, expert_view=view, expert_mapping=mapping or None
+        )
+    return report
+
+
+def over_scan(
+    waiting: Sequence[Waiting], sha256: str, found: review.ScanReview
+) -> review.ScanReview:
+    """Return what is said about a scan as it will be."""
+    changed = False
+    for one in (w for w in waiting if w.sha256 == sha256):
+        if not isinstance(one, WaitingRule):
+            changed = True
+        elif one.rule == "finish":
+            state: Any = "corrected" if changed or found.state == "corrected" else "accepted"
+            found = replace(found, state=state)
+        elif one.rule in _SCAN_STATES:
+            reason = one.arguments[0] if one.rule == "reject_scan" and one.arguments else ""
+            found = replace(found, state=_SCAN_STATES[one.rule], reason=reason)
+        elif one.rule == "set_comment":
+            found = replace(found, comment=one.arguments[0].strip())
+        elif one.rule == "set_score":
+            of, value = one.arguments
+            scores = {**found.scores, of: value}
+            found = replace(found, scores={k: v for k, v in scores.items() if v is not None})
+    return found
+
+
+def over_locked(waiting: Iterable[Waiting], sha256: str, locked: frozenset[str]) -> frozenset[str]:
+    """Return which structures of a scan will be locked."""
+    for one in waiting:
+        if isinstance(one, WaitingRule) and one.sha256 == sha256 and one.rule == "set_locked":
+            locked = locked | set(one.uids) if one.arguments[1] else locked - set(one.uids)
+    return locked
+
+
+def over_frame(
+    waiting: Sequence[Waiting], sha256: str, frame: int, found: review.FrameReview
+) -> review.FrameReview:
+    """Return the structures of a frame, and what was said about them, as they will be."""
+    reasons = dict(found.reasons)
+    state = found.state
+    for one in waiting:
+        if isinstance(one, WaitingRule) and one.sha256 == sha256:
+            if one.rule == "reject" and one.frame == frame:
+                reasons |= dict.fromkeys(one.uids, one.arguments[1] if one.arguments[1:] else "")
+            elif one.rule == "finish" or (one.rule == "accept_rest" and one.frame == frame):
+                state = "accepted"
+    return replace(
+        found,
+        records=tuple(over_records(waiting, sha256, frame, found.records)),
+        locked=over_locked(waiting, sha256, found.locked),
+        reasons=reasons,
+        state=state,
+    )
