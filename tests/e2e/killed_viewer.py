@@ -3,9 +3,10 @@
 Usage: killed_viewer.py MODE FOLDER KILLS SEED
 
 MODE ``model`` edits through session and layers of a ViewerModel, ``window`` in a real window
-with the widget, ``typing`` types into the report there. napari is imported once; each viewer is a forked child. A child writes the
-number of an edit to a pipe after the call that made it has returned. After each kill the file
-is checked here; the first thing that is wrong ends the run with a text and exit code 1.
+with the widget, ``typing`` types into the report there. napari is imported once; each viewer is
+a forked child. A child writes the number of an edit to a pipe after the call that made it has
+returned. After each kill the file is checked here; the first thing that is wrong ends the run
+with a text and exit code 1.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari_fada.records.project import Project
 from napari_fada.records.rows import ScanRow
 from napari_fada.scans import Scan, open_scan
+from napari_fada.workstation.activity import Activity
 from napari_fada.workstation.runner import Broken, guarded
 from napari_fada.workstation.session import Session
 
@@ -28,6 +29,7 @@ class Exporter:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._worker: Any = None
+        self._activity = Activity()
 
     @property
     def running(self) -> bool:
@@ -48,10 +50,10 @@ class Exporter:
             self._session.scan,
             include_proposals,
             _start_thread=False,
-            _progress={"desc": "Export"},
         )
         self._worker.yielded.connect(self._on_event)
         self._worker.finished.connect(self._on_finished)
+        self._activity.begin("Export")
         self._worker.start()
         return True
 
@@ -66,6 +68,7 @@ class Exporter:
 
     def _on_finished(self) -> None:
         self._worker = None
+        self._activity.end()
 
 
 def _work(

@@ -20,6 +20,7 @@ from napari_fada.records.project import Project, Show
 from napari_fada.records.reading import PHASES, Phase, Reading
 from napari_fada.scans import Scan
 from napari_fada.workstation import gating, raster
+from napari_fada.workstation.activity import Activity
 from napari_fada.workstation.engines import EngineLoader, Engines, load_engine
 from napari_fada.workstation.gating import Gate
 from napari_fada.workstation.session import Session
@@ -164,6 +165,7 @@ class Runner:
         self.job: Job | None = None
         self.waiting: Phase | None = None  # the phase at whose gate the run waits
         self._worker: Any = None
+        self._activity = Activity()
 
     @property
     def running(self) -> bool:
@@ -206,15 +208,10 @@ class Runner:
             session.say("The project is read-only: a reading could not be kept.", "warning")
             return False
         self.job = job
-        self._worker = create_worker(
-            work,
-            job,
-            self.engines,
-            _start_thread=False,
-            _progress={"desc": f"Reading {session.scan.name}"},
-        )
+        self._worker = create_worker(work, job, self.engines, _start_thread=False)
         self._worker.yielded.connect(self._on_event)
         self._worker.finished.connect(self._on_finished)
+        self._activity.begin(f"Reading {session.scan.name}")
         self.started.emit(job)
         self._worker.start()
         return True
@@ -261,6 +258,7 @@ class Runner:
 
     def _on_finished(self) -> None:
         self.job = self._worker = self.waiting = None
+        self._activity.end()
         if self._session.has_preview:
             self._session.end_preview()
         self.ended.emit()
