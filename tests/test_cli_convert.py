@@ -71,7 +71,7 @@ def test_the_answers_are_compared(
     assert "fada-q8_0, 443_HC.png: view same on" in said.replace("\n", " ")
     assert {path.name for path in out.iterdir()} == {"fada-q8_0", "fada-f16"}
     card = (out / "fada-q8_0" / "CARD.md").read_text()
-    assert "on 1 scan: view same on" in card
+    assert "Compared with fada in full precision on 1 scan: view same on 1 of 1" in card
     assert [path.name for path in tmp_path.iterdir()] == ["packs"]
 
 

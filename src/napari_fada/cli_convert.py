@@ -173,7 +173,10 @@ def _reference(
     from napari_fada.models import load_engine
 
     original = job.keep_merged or job.source
-    load = partial(load_engine, original, prompt_set=packs[0].prompt_set)
+    # Asked as the packs are, in images of the same size.
+    load = partial(
+        load_engine, original, prompt_set=packs[0].prompt_set, image_size=packs[0].image_size
+    )
     try:
         load().close()
     except (ModelError, EngineError) as error:

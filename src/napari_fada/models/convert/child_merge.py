@@ -43,7 +43,7 @@ def main() -> None:
             f"the adapter does not fit the base model: it has weights for {len(keys)} layers, of "
             f"which those of {len(placed)} were found. Was it made from another model?"
         )
-    if there == 0:
+    if keys and there == 0:
         print("NOTE: The adapter changes nothing: all its weights are zero.", flush=True)
     print("Writing: 50%|", flush=True)
     with torch.inference_mode():

@@ -227,7 +227,7 @@ def _write_pack(job: Conversion, base: Source, folder: Path, kind: str) -> None:
     adapter = f"- adapter merged: {job.adapter.resolve().name}\n" if job.adapter else ""
     (folder / "CARD.md").write_text(
         f"# {pack.name}\n\nConverted by napari-fada {__version__} on {pack.version}.\n\n"
-        f"- made from: {base.folder.resolve().name} ({base.architecture}, "
+        f"- made from: {pack.base_model} ({base.architecture}, "
         f"{base.parameters:,} weights)\n{adapter}"
         f"- text model: {kind}; image part: {job.vision_type}\n"
         f"- licence: {pack.licence or 'that of the original; see there'}\n",
