@@ -16,6 +16,7 @@ from napari_fada.engines.hardware import Memory
 from napari_fada.errors import ModelError
 from napari_fada.models import find_pack
 from napari_fada.models.fitting import Options, check_fits, estimate
+from napari_fada.models.fitting_full import check_full
 from napari_fada.models.needs_torch import Checkpoint, needs_full
 
 GB = 1_000_000_000
@@ -60,11 +61,22 @@ def test_the_embedded_model_is_read() -> None:
     assert model.dtype == "float16"
     pack = replace(find_pack("fada-mini"), kind="transformers", folder=FULL)
     found = estimate(pack, Options(threads=1))
-    assert found.options.dtype == "float16"
+    assert found.options.dtype == "float32"  # what is computed in on a processor
     assert found.options.image_tokens == 36
     assert 400_000_000 < found.needed < 600_000_000  # torch itself, mostly
     with pytest.raises(ModelError, match="does not fit into memory"):
         check_fits(pack, free=Memory(GB, 100_000_000))
+    assert check_fits(pack, free=Memory(GB, 100_000_000), force=True).needed == found.needed
+
+
+def test_what_would_help_is_said() -> None:
+    with pytest.raises(ModelError) as caught:
+        check_full("large", LARGE, free=Memory(8 * GB, 4 * GB))
+    todo = caught.value.todo
+    assert "choose bfloat16, which needs 3." in todo
+    assert "smaller images (256 tokens)" in todo
+    assert "quantised pack" in todo
+    assert check_full("large", LARGE, Options(dtype="bfloat16"), free=Memory(8 * GB, 4 * GB))
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from napari_fada.engines.hardware import Memory, memory, size_text
+from napari_fada.errors import ModelError
+
+#: The smallest image that is proposed where memory is short, in tokens.
+SMALL_IMAGE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,3 +119,26 @@ class Estimate:
             "parts": dict(self.parts),
             "card": dict(self.card),
         }
+
+
+def does_not_fit(found: Estimate, free: Memory, helps: Sequence[str]) -> ModelError:
+    """Return the error that refuses a model.
+
+    Parameters
+    ----------
+    found : Estimate
+        What it needs.
+    free : Memory
+        What there is.
+    helps : sequence of str
+        What would help besides closing programs or another model, as "choose …".
+    """
+    short = size_text(found.needed - free.available)
+    where = " (the limit of its container)" if free.limited else ""
+    form = f"in {found.options.dtype} " if found.options.dtype else ""
+    todo = (f"Close other programs ({short} more must be free)", *helps)
+    return ModelError(
+        f"The model {found.name} does not fit into memory: {form}it {found.sentence(free)}{where}.",
+        kept="Nothing was loaded.",
+        todo=f"{', '.join(todo)}, or choose a smaller model. The check can be switched off.",
+    )

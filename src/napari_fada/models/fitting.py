@@ -16,10 +16,11 @@ from napari_fada.engines.hardware import Memory, cores, memory, size_text
 from napari_fada.engines.llama.image import Picture
 from napari_fada.engines.llama.plan import SMALL, Plan
 from napari_fada.errors import ModelError
-from napari_fada.models.estimates import Estimate, Options
+from napari_fada.models.estimates import SMALL_IMAGE, Estimate, Options, does_not_fit
+from napari_fada.models.fitting_full import check_full, estimate_full
 from napari_fada.models.gguf_header import read_header
 from napari_fada.models.needs_gguf import Needs, Text, Vision, needs
-from napari_fada.models.needs_torch import Checkpoint, needs_full
+from napari_fada.models.needs_torch import Checkpoint
 from napari_fada.models.pack import Pack
 from napari_fada.models.profiles import profile_of
 
@@ -27,8 +28,8 @@ __all__ = ["Estimate", "Options", "check_fits", "estimate"]
 
 #: Bytes of a weight in the smallest quantisation that is offered (Q4_K_M).
 _SMALLEST = 0.7
-#: The smallest image and context that are proposed, in tokens.
-_SMALL_IMAGE, _SMALL_CONTEXT = 256, 2048
+#: The smallest context that is proposed, in tokens.
+_SMALL_CONTEXT = 2048
 #: Tiles that llama.cpp cuts a frame into at most, the whole among them (Idefics3: 4 × 4 and one).
 _TILES = 17
 #: Share of a graphics card's free memory that is used.
@@ -57,7 +58,7 @@ def estimate(
     """
     options = options or Options()
     if pack.kind == "transformers":
-        return _estimate_full(pack, options)
+        return estimate_full(pack.name, Checkpoint.of(pack.folder), options, pack.image_size)
     text_file, vision_file = pack.inspect()
     text, vision = _text(*_stamp(text_file.path)), _vision(*_stamp(vision_file.path))
     tokens = _image_tokens(pack, options, profile_of(pack, text_file, vision_file).picture, vision)
@@ -143,21 +144,18 @@ def check_fits(
     ModelError
         Saying how much it needs and how much is free, and what would help.
     """
-    options = options or Options()
+    options, free = options or Options(), free or memory()
+    if pack.kind == "transformers":
+        model, size = Checkpoint.of(pack.folder), pack.image_size
+        return check_full(pack.name, model, options, size, free=free, force=force)
     found = estimate(pack, options, cards=cards)
-    free = free or memory()
     if force or found.fits(free):
         return found
     if options.lanes is None and not found.options.batch:
         one = estimate(pack, replace(options, lanes=1), cards=cards)
         if one.fits(free):
             return one
-    where = " (the limit of its container)" if free.limited else ""
-    raise ModelError(
-        f"The model {pack.name} does not fit into memory: it {found.sentence(free)}{where}.",
-        kept="Nothing was loaded.",
-        todo=_advice(pack, found, options, free, cards),
-    )
+    raise does_not_fit(found, free, _advice(pack, found, options, cards))
 
 
 def _stamp(path: Path) -> tuple[Path, int, int]:
@@ -185,36 +183,9 @@ def _image_tokens(pack: Pack, options: Options, picture: Picture, vision: Vision
     return vision.fixed * (_TILES if picture.fit == "whole" else 1)
 
 
-def _estimate_full(pack: Pack, options: Options) -> Estimate:
-    """Estimate a model in full precision, on the processor."""
-    model = Checkpoint.of(pack.folder)
-    step = Picture().step
-    width, height = pack.image_size or (0, 0)
-    tokens = width * height // step**2 or options.image_tokens or Picture().max_area // step**2
-    together = True if options.batch is None else options.batch
-    found = needs_full(
-        model, dtype=options.dtype, image_tokens=tokens, together=together, frames=options.frames
-    )
-    decided = replace(
-        options, threads=options.threads or cores().usable, gpu_layers=0, context=found.cells,
-        image_tokens=tokens, batch=together, lanes=1, dtype=options.dtype or model.dtype,
-    )  # fmt: skip
-    layers = int(model.text.get("num_hidden_layers") or 0)
-    return Estimate(
-        pack.name, _parts(found), {}, found.reclaimable, decided, model.parameters, layers
-    )
-
-
-def _parts(found: Needs) -> dict[str, int]:
-    return {
-        "program": found.program, "weights": found.weights, "image": found.image,
-        "context": found.memory, "work": found.work, "saved": found.saved,
-    }  # fmt: skip
-
-
 def _split(text: Text, found: Needs, layers: int) -> tuple[dict[str, int], dict[str, int]]:
     """Divide the parts between main memory and the card; the card's is empty without layers."""
-    parts = _parts(found)
+    parts = found.parts
     if layers <= 0:
         return parts, {}
     share = min(1.0, layers / (text.layers + 1))
@@ -234,12 +205,9 @@ def _split(text: Text, found: Needs, layers: int) -> tuple[dict[str, int], dict[
     return {k: v for k, v in main.items() if v}, card
 
 
-def _advice(
-    pack: Pack, found: Estimate, options: Options, free: Memory, cards: Graphics | None
-) -> str:
+def _advice(pack: Pack, found: Estimate, options: Options, cards: Graphics | None) -> list[str]:
     """Say what would help, with what each would need."""
-    short = found.needed - free.available
-    helps = [f"Close other programs ({size_text(short)} more must be free)"]
+    helps = []
     weights = found.parts.get("weights", 0) - found.reclaimable
     if (saved := weights - round(found.parameters * _SMALLEST)) > found.needed // 10:
         helps.append(
@@ -250,13 +218,12 @@ def _advice(
         tries.append(
             (f"a smaller context ({_SMALL_CONTEXT})", replace(options, context=_SMALL_CONTEXT))
         )
-    if not pack.image_size and (found.options.image_tokens or 0) > _SMALL_IMAGE:
+    if not pack.image_size and (found.options.image_tokens or 0) > SMALL_IMAGE:
         tries.append(
-            (f"smaller images ({_SMALL_IMAGE} tokens)", replace(options, image_tokens=_SMALL_IMAGE))
+            (f"smaller images ({SMALL_IMAGE} tokens)", replace(options, image_tokens=SMALL_IMAGE))
         )
     for what, smaller in tries:
         need = estimate(pack, smaller, cards=cards).needed
         if need < found.needed * 0.95:
             helps.append(f"choose {what}, which needs {size_text(need)}")
-    helps.append("choose a smaller model")
-    return ", ".join(helps[:-1]) + f", or {helps[-1]}. The check can be switched off."
+    return helps

@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from napari_fada import __version__
-from napari_fada.engines.hardware import memory, size_text
 from napari_fada.engines.host import HostedEngine, Spec
 from napari_fada.engines.protocol import Engine, EngineInfo
 from napari_fada.errors import ModelError
 from napari_fada.models.catalogue import find_pack
 from napari_fada.models.convert.source import read_adapter, read_source
 from napari_fada.models.digests import sha256_of
+from napari_fada.models.estimates import Options
+from napari_fada.models.fitting_full import check_full
+from napari_fada.models.needs_torch import Checkpoint
 from napari_fada.models.pack import Pack, PackFile, read_pack
 from napari_fada.models.profiles import find_profile, with_pack
 from napari_fada.records.reading import ModelRef
@@ -24,8 +26,6 @@ from napari_fada.records.reading import ModelRef
 FACTORY = "napari_fada.models.full:transformers_engine"
 FAMILY = "qwen3.5"
 _MODULES = ("torch", "transformers", "safetensors", "tokenizers")
-#: Python, torch and transformers themselves with room to work, in bytes.
-_PROGRAM = 900_000_000
 #: What only llama.cpp knows.
 _OTHERS = ("gpu_layers", "lanes")
 _ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin")
@@ -174,14 +174,18 @@ def transformers_engine(*, parameters: int = 0, **kwargs: Any) -> Engine:
 
     where = device(kwargs.get("device", "auto"))
     kind = precision(kwargs.get("dtype", "auto"), where)
-    needed, free = parameters * kind.itemsize + _PROGRAM, memory()
-    if parameters and where.type == "cpu" and needed > free.available:
-        raise ModelError(
-            f"The model {kwargs['info'].model.pack} does not fit into memory: in "
-            f"{str(kind).removeprefix('torch.')} it needs {size_text(needed)}, you have "
-            f"{size_text(free.available)} free.",
-            kept="Nothing was loaded.",
-            todo="Close other programs, take bfloat16 for float32, or a quantised pack of it.",
+    if parameters and where.type == "cpu":
+        folder, adapter = kwargs["folder"], kwargs.get("adapter")
+        weights = [
+            *folder.glob("*.safetensors"),
+            *(adapter.glob("*.safetensors") if adapter else ()),
+        ]
+        wanted = Options.of({**kwargs, "dtype": str(kind).removeprefix("torch.")})
+        check_full(
+            kwargs["info"].model.pack,
+            Checkpoint.of(folder, weights, parameters),
+            wanted,
+            kwargs.get("image_size"),
         )
     engine: Engine = TransformersEngine(**kwargs)
     return engine

@@ -141,6 +141,14 @@ class Needs:
     reclaimable: int
     cells: int
 
+    @property
+    def parts(self) -> dict[str, int]:
+        """The parts by the names that people see; their sum is the peak."""
+        return {
+            "program": self.program, "weights": self.weights, "image": self.image,
+            "context": self.memory, "work": self.work, "saved": self.saved,
+        }  # fmt: skip
+
 
 def needs(
     text: Text,

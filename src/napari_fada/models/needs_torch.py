@@ -44,7 +44,9 @@ class Checkpoint:
     vision: Mapping[str, Any]
 
     @classmethod
-    def of(cls, folder: Path, weights: Iterable[Path] | None = None) -> Checkpoint:
+    def of(
+        cls, folder: Path, weights: Iterable[Path] | None = None, parameters: int = 0
+    ) -> Checkpoint:
         """Read a folder.
 
         Parameters
@@ -54,6 +56,8 @@ class Checkpoint:
         weights : iterable of Path, optional
             The safetensors files, those of an adapter and its base among them; None: all in the
             folder.
+        parameters : int
+            How many weights there are, where they lie in files of another form.
 
         Raises
         ------
@@ -62,10 +66,9 @@ class Checkpoint:
         """
         config = _read_json(folder / "config.json")
         files = sorted(folder.glob("*.safetensors")) if weights is None else list(weights)
-        parameters = stored = 0
-        for file in files:
-            count, size = _weights(file)
-            parameters, stored = parameters + count, stored + size
+        read = [_weights(file) for file in files]
+        parameters = sum(count for count, _ in read) or parameters
+        stored = sum(size for _, size in read) or 4 * parameters
         if not parameters:
             raise ModelError(
                 f"{folder} holds no weights (.safetensors).", todo="Install the pack again."

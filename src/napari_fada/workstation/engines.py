@@ -31,8 +31,12 @@ def chosen_options() -> dict[str, Any]:
 def load_engine(model: str) -> Engine:
     """Load a model into a child process (imported here: it is not needed to look at scans)."""
     from napari_fada.models import load_engine as load
+    from napari_fada.models.full import find_full
 
-    return load(model, idle_seconds=60 * settings().unload_minutes, **chosen_options())
+    options = chosen_options()
+    if find_full(model) is not None:
+        options["gpu_layers"] = None  # a setting for llama.cpp, no wish for this model
+    return load(model, idle_seconds=60 * settings().unload_minutes, **options)
 
 
 class Engines:
