@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from napari.utils.theme import get_theme
 
 from napari_fada.vocabulary import vocabulary
 from napari_fada.workstation import styles, theme
-from napari_fada.workstation.worklist.row_painter import CHIPS, PROBLEM
+from napari_fada.workstation.panels.structure_list import LOOKS, bar_colour
 
 TEXT, LINE = 4.5, 3.0
 
@@ -46,9 +49,35 @@ def test_messages(level):
     assert theme.contrast("#ffffff", theme.MESSAGES[level]) >= TEXT
 
 
-@pytest.mark.parametrize("chip", [*CHIPS.values(), PROBLEM])
-def test_chips_of_the_worklist(chip):
+@pytest.mark.parametrize("chip", [*theme.CHIPS.values(), theme.PAST])
+def test_white_on_chips_and_on_what_is_past(chip):
     assert theme.contrast("#ffffff", chip) >= TEXT
+
+
+def test_states_of_structures_are_told_by_tones():
+    assert {tone for _, tone in LOOKS.values()} <= set(theme.TONES)
+
+
+@pytest.mark.parametrize("name", ["dark", "light"])
+@pytest.mark.parametrize("score", [0.0, 0.25, 0.5, 0.75, 1.0])
+def test_scores_on_their_bars(name, score):
+    """The number begins on the bar and may end beside it."""
+    text = named(name, "text")
+    bar = bar_colour(score, dark=name == "dark").name()
+    assert theme.contrast(text, bar) >= TEXT
+    behind, grey = named(name, "foreground"), 0x80
+    mixed = [round(int(behind[i : i + 2], 16) * 195 / 255 + grey * 60 / 255) for i in (1, 3, 5)]
+    assert theme.contrast(text, "#{:02x}{:02x}{:02x}".format(*mixed)) >= TEXT
+
+
+def test_panels_name_no_colour_of_their_own():
+    """A colour for texts or lines stands in the theme, where the tests above look at it."""
+    rooms = Path(styles.__file__).parent
+    pictures = {"frame_strip.py"}  # a picture with a dark ground of its own, in both themes
+    for file in [*(rooms / "panels").glob("*.py"), *(rooms / "worklist").glob("*.py")]:
+        if file.name not in pictures:
+            found = re.findall(r"#[0-9a-fA-F]{6}\b", file.read_text(encoding="utf-8"))
+            assert not found, f"{file.name}: {found}"
 
 
 def test_class_names_on_a_dark_scan():

@@ -72,6 +72,20 @@ LIGHT = Palette(
 TONES = ("running", "done", "empty", "failed", "skipped", "notice")
 MESSAGES = {"info": "#2f5f93", "warning": "#855500", "error": "#a8322a", "question": "#5b4a9c"}
 """Backgrounds of messages, in both themes: their text is white."""
+CHIPS = {
+    "new": "#5f6671",
+    "proposed": "#2f6ca8",
+    "in_review": "#7a4fb5",
+    "accepted": "#237a3b",
+    "corrected": "#187070",
+    "rejected": "#ab362d",
+    "skipped": "#8a5d12",
+}
+"""Backgrounds of the states of a scan, in both themes: their text is white."""
+PAST = MESSAGES["warning"]
+"""Behind what shows an earlier state, in both themes: its text is white."""
+TICKED = CHIPS["proposed"]
+"""Fills a box that is ticked, in both themes."""
 
 
 def is_dark(theme: str) -> bool:
@@ -82,6 +96,11 @@ def is_dark(theme: str) -> bool:
 def palette_of(theme: str) -> Palette:
     """Return our colours for a theme of napari's, a user's own themes included."""
     return DARK if is_dark(theme) else LIGHT
+
+
+def palette_on(widget: QWidget) -> Palette:
+    """Return our colours for where a widget stands, by the colour of its texts."""
+    return DARK if widget.palette().text().color().lightness() > 128 else LIGHT
 
 
 def luminance(colour: str) -> float:
@@ -120,12 +139,19 @@ def stylesheet(palette: Palette, points: float | None = None) -> str:
     """
     size = f"QWidget {{ font-size: {points:g}pt; }}\n" if points else ""
     tones = "".join(f'*[{TONE}="{t}"] {{ color: {getattr(palette, t)}; }}\n' for t in TONES)
-    return size + tones + _RULES.format(**asdict(palette))
+    ticked = f"QTreeView::indicator:checked {{ background: {TICKED}; }}\n"
+    return size + tones + _RULES.format(**asdict(palette)) + ticked
 
 
+# napari's theme shows nothing where there is no tick: one could not tell where to click.
 # Text fields of napari's theme have no edge: one could not tell where to write. Buttons keep
 # their size when they get the focus: the line that shows it is there before, unseen.
 _RULES = """
+#fada-reason, #fada-gate {{ border: 1px solid {focus}; border-radius: 4px; }}
+#fada-offers {{ border: 1px solid {edge}; }}
+#fada-past {{ border-radius: 4px; }}
+#fada-past QLabel {{ color: white; background: transparent; }}
+QTreeView::indicator {{ width: 12px; height: 12px; border: 1px solid {edge}; border-radius: 2px; }}
 QPlainTextEdit, QTextEdit {{ background: {field}; border: 1px solid {edge}; border-radius: 3px;
                              padding: 1px; }}
 QPlainTextEdit:read-only {{ background: {locked_field}; }}

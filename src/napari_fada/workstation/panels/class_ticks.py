@@ -38,11 +38,6 @@ class ClassTicks(QTreeWidget):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
             self.setColumnWidth(column, 66)
         self.setMinimumHeight(150)
-        # napari's theme shows nothing where there is no tick: one could not tell where to click.
-        self.setStyleSheet(
-            "QTreeView::indicator { width: 12px; height: 12px; border: 1px solid #8a8f98; "
-            "border-radius: 2px; } QTreeView::indicator:checked { background: #3a6ea5; }"
-        )
         self.itemChanged.connect(self._on_change)
 
     def put(self, mapping: Mapping | None) -> None:

@@ -25,13 +25,14 @@ from napari_fada.workstation.carrier import Carrier, Task, mark_reviewed
 from napari_fada.workstation.keys import KeyTable
 from napari_fada.workstation.panels.frame_strip import FrameStrip
 from napari_fada.workstation.session import Session
+from napari_fada.workstation.theme import CHIPS
 
 NAME = "FADA frames"
 TURN_MS = 15
-STYLE = """
-QToolButton { padding: 3px 6px; border-radius: 3px; background: rgba(128, 128, 128, 60); }
-QToolButton:hover { background: rgba(128, 128, 128, 120); }
-QToolButton:checked { background: #2f7d48; }
+STYLE = f"""
+QToolButton {{ padding: 3px 6px; border-radius: 3px; background: rgba(128, 128, 128, 60); }}
+QToolButton:hover {{ background: rgba(128, 128, 128, 120); }}
+QToolButton:checked {{ background: {CHIPS["accepted"]}; color: white; }}
 """
 
 

@@ -44,7 +44,6 @@ class GatePanel(QFrame):
     ) -> None:
         super().__init__()
         self.setObjectName("fada-gate")
-        self.setStyleSheet("#fada-gate { border: 1px solid #5aa9e6; border-radius: 4px; }")
         self._session, self._make_room = session, make_room
         self._choosing = False
         self.text = QLabel()

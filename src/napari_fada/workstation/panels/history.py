@@ -20,12 +20,10 @@ from napari_fada.records.history import WHOLE
 from napari_fada.records.timeline import Line
 from napari_fada.workstation.panels.history_lines import LineDelegate, LinesModel, clock
 from napari_fada.workstation.session import Session
+from napari_fada.workstation.theme import PAST
 
 EVERYBODY, NOBODY = "Everybody", "(no name)"
-BAR = (
-    "#fada-past { background: #a8741a; border-radius: 4px; }"
-    "#fada-past QLabel { color: white; background: transparent; }"
-)
+BAR = f"#fada-past {{ background: {PAST}; }}"
 PRESENT = "This is how it is now."
 
 

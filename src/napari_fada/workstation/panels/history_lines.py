@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionV
 
 from napari_fada.records.history import WHOLE
 from napari_fada.records.timeline import PAGE, Line
+from napari_fada.workstation.theme import PAST
 
 NO_INDEX = QModelIndex()
 ROW = 24
@@ -160,7 +161,8 @@ class LineDelegate(QStyledItemDelegate):
             painter.restore()
             return
         if option.state & QStyle.StateFlag.State_Selected:
-            painter.fillRect(option.rect, QColor("#a8741a"))
+            painter.fillRect(option.rect, QColor(PAST))
+            colour, dim = QColor("white"), QColor("white")
         metrics = option.fontMetrics
         painter.setPen(dim)
         painter.drawText(box, centre, f"{local(line.at):%H:%M}")

@@ -22,7 +22,6 @@ class ReasonPicker(QFrame):
     def __init__(self, leave: Callable[[], object]) -> None:
         super().__init__()
         self.setObjectName("fada-reason")
-        self.setStyleSheet("#fada-reason { border: 1px solid #5aa9e6; border-radius: 4px; }")
         self._leave = leave
         self._done: Callable[[str], object] | None = None
         self.title = QLabel()

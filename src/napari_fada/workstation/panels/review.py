@@ -25,15 +25,16 @@ from napari_fada.workstation.keys import KeyTable
 from napari_fada.workstation.panels.reason_picker import ReasonPicker
 from napari_fada.workstation.panels.structure_list import SHAPE_NAMES, StructureList
 from napari_fada.workstation.session import Session
+from napari_fada.workstation.theme import CHIPS
 
-CHIPS = {
-    "new": ("new", "#5f6b76"),
-    "proposed": ("proposed", "#3a6ea5"),
-    "in_review": ("in review", "#8a6d1d"),
-    "accepted": ("✓ accepted", "#2f7d43"),
-    "corrected": ("✎ corrected", "#2f7d43"),
-    "rejected": ("✕ rejected", "#a1372e"),
-    "skipped": ("skipped", "#6b5b95"),
+STATES = {
+    "new": "new",
+    "proposed": "proposed",
+    "in_review": "in review",
+    "accepted": "✓ accepted",
+    "corrected": "✎ corrected",
+    "rejected": "✕ rejected",
+    "skipped": "skipped",
 }
 ACTIONS = (
     ("accept", "Accept", "Accept the chosen structures as they are"),
@@ -185,7 +186,7 @@ class ReviewPanel(QWidget):
         self._show_chosen()
 
     def _show_scan(self, scan: ScanReview) -> None:
-        text, colour = CHIPS[scan.state]
+        text, colour = STATES[scan.state], CHIPS[scan.state]
         self.chip.setText(text)
         self.chip.setStyleSheet(
             f"background: {colour}; color: white; border-radius: 8px; padding: 1px 9px;"

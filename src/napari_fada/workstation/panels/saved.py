@@ -6,6 +6,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QLabel
 
 from napari_fada.workstation.session import Session
+from napari_fada.workstation.theme import tone
 
 LOOK_MS = 200
 SAVED, PATIENCE = "Every edit is saved.", 2
@@ -41,24 +42,25 @@ class SavedLabel(QLabel):
 
     def look(self) -> None:
         """Show how it is now."""
-        text, colour = self._now()
+        text, meaning = self._now()
         if text != self.text():
             self.setText(text)
-            self.setStyleSheet(f"color: {colour}; font-weight: bold;" if colour else "")
+            self.setStyleSheet("font-weight: bold;" if meaning else "")
+            tone(self, meaning)
 
     def _now(self) -> tuple[str, str]:
         session = self._session
         waiting = len(session.safety.pending)
         if waiting:
-            return f"{_edits(waiting)} NOT in the project yet.", "#e0574b"
+            return f"{_edits(waiting)} NOT in the project yet.", "failed"
         project = session.open_now
         if project is None:
             return "", ""
         if project.saving_problem and project.unsaved:
-            return f"{_edits(project.unsaved)} NOT saved: {project.saving_problem}.", "#e0574b"
+            return f"{_edits(project.unsaved)} NOT saved: {project.saving_problem}.", "failed"
         self._waited = self._waited + 1 if project.unsaved else 0
         if self._waited >= PATIENCE:
-            return f"Saving {_edits(project.unsaved)}… The drive is slow.", "#d9b44a"
+            return f"Saving {_edits(project.unsaved)}… The drive is slow.", "notice"
         if project.unsaved and self.text():
             return self.text(), ""
         return SAVED, ""

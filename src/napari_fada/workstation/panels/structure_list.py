@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from qtpy.QtCore import QModelIndex, QRect, Qt
-from qtpy.QtGui import QBrush, QColor, QIcon, QKeyEvent, QPainter, QPen, QPixmap
+from qtpy.QtGui import QColor, QIcon, QKeyEvent, QPainter, QPalette, QPen, QPixmap
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -21,17 +21,19 @@ from napari_fada.records.review import FrameReview
 from napari_fada.records.structures import Structure, structures
 from napari_fada.vocabulary import vocabulary
 from napari_fada.workstation.styles import colour_of
+from napari_fada.workstation.theme import palette_on
 
 UIDS = Qt.ItemDataRole.UserRole
 SCORE = Qt.ItemDataRole.UserRole + 1
+TONE = Qt.ItemDataRole.UserRole + 2
 CLASS, SHAPES, SCORED, STATE, LOCKED = range(5)
 GLYPHS = {"polygon": "⬠", "box": "▭", "keypoints": "⁘"}
 SHAPE_NAMES = {"polygon": "outline", "box": "box", "keypoints": "keypoints"}
 LOOKS = {
-    "proposed": ("proposed", "#9fb4c8"),
-    "accepted": ("✓ accepted", "#63c174"),
-    "corrected": ("✎ corrected", "#e0b84c"),
-    "rejected": ("✕ rejected", "#ff7366"),
+    "proposed": ("proposed", "running"),
+    "accepted": ("✓ accepted", "done"),
+    "corrected": ("✎ corrected", "notice"),
+    "rejected": ("✕ rejected", "failed"),
 }
 _WALKING = frozenset(
     {
@@ -82,6 +84,7 @@ class StructureList(QTreeWidget):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
             self.setColumnWidth(column, width)
         self.setItemDelegateForColumn(SCORED, _ScoreBar(self))
+        self.setItemDelegateForColumn(STATE, _Toned(self))
         self.setItemDelegateForColumn(CLASS, _ClassChooser(self, reclass))
         self.itemSelectionChanged.connect(self._on_selection)
         self.itemDoubleClicked.connect(self._on_double_click)
@@ -109,7 +112,7 @@ class StructureList(QTreeWidget):
         if rejected:
             fold = QTreeWidgetItem([f"▸ {len(rejected)} rejected"])
             fold.setFlags(Qt.ItemFlag.ItemIsEnabled)
-            fold.setForeground(CLASS, QBrush(QColor("#9aa0a6")))
+            fold.setData(CLASS, TONE, "skipped")
             fold.setToolTip(
                 CLASS, "Click to see what was rejected; “Bring back” takes a rejection back"
             )
@@ -139,7 +142,7 @@ class StructureList(QTreeWidget):
             self._name_fold()
 
     def _row(self, structure: Structure, found: FrameReview) -> QTreeWidgetItem:
-        state, colour = LOOKS[structure.state]
+        state, meaning = LOOKS[structure.state]
         reasons = [found.reasons.get(uid, "") for uid in structure.uids]
         reason = ", ".join(
             vocabulary().reason_text(r) for r in dict.fromkeys(filter(None, reasons))
@@ -158,8 +161,8 @@ class StructureList(QTreeWidget):
         row.setData(SCORED, SCORE, structure.score)
         row.setIcon(CLASS, _swatch(colour_of(structure.category)))
         if locked:
-            row.setIcon(LOCKED, _padlock())
-        row.setForeground(STATE, QBrush(QColor(colour)))
+            row.setIcon(LOCKED, _padlock(self.palette().text().color()))
+        row.setData(STATE, TONE, meaning)
         category = vocabulary().by_name.get(structure.category)
         shapes = " and ".join(SHAPE_NAMES[k] for k in structure.kinds)
         name = category.long_name if category else "not in the vocabulary"
@@ -239,6 +242,28 @@ class StructureList(QTreeWidget):
         super().keyPressEvent(event)
 
 
+class _Toned(QStyledItemDelegate):
+    """Text in the colour of what it means, in the theme of the moment."""
+
+    def __init__(self, of: QWidget) -> None:
+        super().__init__(of)
+        self._list = of
+
+    def initStyleOption(  # noqa: N802
+        self, option: QStyleOptionViewItem | None, index: QModelIndex
+    ) -> None:
+        super().initStyleOption(option, index)
+        meaning = index.data(TONE)
+        if option is not None and meaning:
+            colour = QColor(getattr(palette_on(self._list), meaning))
+            option.palette.setColor(QPalette.ColorRole.Text, colour)
+
+
+def bar_colour(score: float, *, dark: bool) -> QColor:
+    """Return the colour of a score's bar, red to green; its number stands out on it."""
+    return QColor.fromHsv(int(120 * score), *((120, 110) if dark else (70, 225)))
+
+
 class _ScoreBar(QStyledItemDelegate):
     """A bar with the number in it."""
 
@@ -252,14 +277,15 @@ class _ScoreBar(QStyledItemDelegate):
         room = option.rect.adjusted(2, 3, -6, -3)
         painter.save()
         painter.fillRect(room, QColor(128, 128, 128, 60))
-        hue = QColor.fromHsv(int(120 * score), 120, 150)
+        text = option.palette.color(QPalette.ColorRole.Text)
+        hue = bar_colour(score, dark=text.lightness() > 128)
         painter.fillRect(QRect(room.x(), room.y(), int(room.width() * score), room.height()), hue)
-        painter.setPen(QColor("white"))
+        painter.setPen(text)
         painter.drawText(room, Qt.AlignmentFlag.AlignCenter, f"{score:.2f}")
         painter.restore()
 
 
-class _ClassChooser(QStyledItemDelegate):
+class _ClassChooser(_Toned):
     """A list of classes with search, in the row."""
 
     def __init__(self, parent: QWidget, reclass: Callable[[tuple[str, ...], str], object]) -> None:
@@ -303,15 +329,15 @@ class _ClassChooser(QStyledItemDelegate):
             self._reclass(tuple(index.siblingAtColumn(CLASS).data(UIDS)), found.name)
 
 
-def _padlock() -> QIcon:
+def _padlock(colour: QColor) -> QIcon:
     """Return a padlock, drawn here: not every font has the character."""
     pixmap = QPixmap(14, 14)
     pixmap.fill(QColor(0, 0, 0, 0))
     painter = QPainter(pixmap)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(QPen(QColor("#e0e4e8"), 1.6))
+    painter.setPen(QPen(colour, 1.6))
     painter.drawArc(4, 1, 6, 9, 0, 180 * 16)
-    painter.fillRect(2, 6, 10, 7, QColor("#e0e4e8"))
+    painter.fillRect(2, 6, 10, 7, colour)
     painter.end()
     return QIcon(pixmap)
 

@@ -9,23 +9,12 @@ from qtpy.QtGui import QColor, QFont, QPainter, QPalette
 from qtpy.QtWidgets import QApplication, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from napari_fada.records.worklist import Item
-from napari_fada.workstation.theme import DARK, LIGHT
+from napari_fada.workstation.theme import CHIPS, palette_on
 from napari_fada.workstation.worklist.table_model import ITEM, PRESENT, SCAN, SIDE, STATE
 from napari_fada.workstation.worklist.table_model import second_line as second_line_of
 
 HEIGHT = SIDE + 6
-# White text stands out from each of these (4.5 : 1 and more), whatever the theme.
-CHIPS = {
-    "new": "#5f6671",
-    "proposed": "#2f6ca8",
-    "in_review": "#7a4fb5",
-    "accepted": "#237a3b",
-    "corrected": "#187070",
-    "rejected": "#ab362d",
-    "skipped": "#8a5d12",
-}
-PROBLEM = "#ab362d"
-MARK = "#5aa9e6"
+PROBLEM = CHIPS["rejected"]
 EDGE = QColor(255, 255, 255, 90)  # or the chip of a new scan would not be seen in a chosen row
 
 
@@ -62,9 +51,12 @@ class RowPainter(QStyledItemDelegate):
 
     def _scan(self, painter: QPainter, option: Any, index: QModelIndex, item: Item) -> None:
         rect: QRect = option.rect
+        palette = palette_on(option.widget)
         present = bool(index.data(PRESENT))
         if present:
-            painter.fillRect(QRect(rect.left(), rect.top(), 4, rect.height()), QColor(MARK))
+            painter.fillRect(
+                QRect(rect.left(), rect.top(), 4, rect.height()), QColor(palette.focus)
+            )
         picture = index.data(Qt.ItemDataRole.DecorationRole)
         frame = QRect(rect.left() + 6, rect.top() + 3, SIDE, SIDE)
         if picture is not None:
@@ -93,9 +85,7 @@ class RowPainter(QStyledItemDelegate):
         painter.setFont(font)
         faint = QColor(colour)
         faint.setAlpha(185)
-        painter.setPen(
-            QColor((DARK if colour.lightness() > 128 else LIGHT).failed) if item.problem else faint
-        )
+        painter.setPen(QColor(palette.failed) if item.problem else faint)
         _line(painter, lower, told, Qt.TextElideMode.ElideRight)
 
     def _chip(self, painter: QPainter, rect: QRect, text: str, colour: str) -> None:
