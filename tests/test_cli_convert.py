@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from napari_fada.cli import app
 from napari_fada.models.convert import tools
+from tiny_models import make_adapter
 
 pytest.importorskip("llama_cpp")
 
@@ -53,26 +54,17 @@ def test_the_answers_are_compared(
     out = tmp_path / "packs"
     scan = data_dir / "hc18" / "images" / "443_HC.png"
     source = tiny_model("qwen3.5") / "full"
+    adapter = make_adapter(source, tmp_path / "adapter")
     code, said = call(
-        "convert",
-        source,
-        "--out",
-        out,
-        "-t",
-        "q8_0",
-        "-t",
-        "f16",
-        "--name",
-        "fada",
-        "--check",
-        scan,
+        *("convert", source, "--adapter", adapter, "--out", out, "--name", "fada"),
+        *("--type", "q8_0", "--type", "f16", "--check", scan),
     )
     assert code == 0, said
     assert "fada-q8_0, 443_HC.png: view same on" in said.replace("\n", " ")
     assert {path.name for path in out.iterdir()} == {"fada-q8_0", "fada-f16"}
     card = (out / "fada-q8_0" / "CARD.md").read_text()
     assert "Compared with fada in full precision on 1 scan: view same on 1 of 1" in card
-    assert [path.name for path in tmp_path.iterdir()] == ["packs"]
+    assert {path.name for path in tmp_path.iterdir()} == {"adapter", "packs"}
 
 
 def test_what_cannot_be_done_is_said_with_what_to_do(tmp_path: Path) -> None:

@@ -83,6 +83,25 @@ def make_checkpoint(
     return folder
 
 
+def make_adapter(base: Path, folder: Path) -> Path:
+    """Write a LoRA adapter that changes the model."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForImageTextToText
+
+    model = AutoModelForImageTextToText.from_pretrained(base)
+    peft = get_peft_model(model, LoraConfig(r=2, target_modules=["up_proj", "down_proj"]))
+    with torch.no_grad():
+        for name, parameter in peft.named_parameters():
+            if ".lora_B." in name:
+                parameter.fill_(0.05)
+    peft.save_pretrained(folder)
+    config = json.loads((folder / "adapter_config.json").read_text())
+    config["base_model_name_or_path"] = "someone/another-model"
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+    return folder
+
+
 def _save(model: Any, folder: Path) -> None:
     import torch
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import random
+from typing import Any
 
 import pytest
 from llama_support import CLASSES, VIEWS
 
-from napari_fada.engines.forms import form_for, to_gbnf
+from napari_fada.engines.conventions import Convention
+from napari_fada.engines.forms import Form, form_for, to_gbnf
 from napari_fada.engines.protocol import Prompt
 
 PROMPTS = [
@@ -24,10 +26,18 @@ PROMPTS = [
 @pytest.mark.parametrize("style", ["compact", "spaced"])
 @pytest.mark.parametrize("prompt", PROMPTS, ids=lambda p: f"{p.task}-{len(p.labels)}")
 def test_allows_what_llama_cpp_allows(engine, prompt: Prompt, style: str) -> None:
+    agree(engine._model, form_for(prompt, style))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["0-1000-yx", "pixels", "0-1", "loc"])
+def test_numbers_of_other_families_too(engine, name: str) -> None:
+    agree(engine._model, form_for(PROMPTS[0], "compact", Convention.named(name), (1148, 504)))
+
+
+def agree(model: Any, form: Form | None) -> None:
+    """Walk a form at random, beside llama.cpp's grammar made of it."""
     import llama_cpp
 
-    model = engine._model
-    form = form_for(prompt, style)  # type: ignore[arg-type]
     assert form is not None
     sampler = llama_cpp.llama_sampler_init_grammar(model.vocab, to_gbnf(form).encode(), b"root")
     assert sampler

@@ -26,7 +26,7 @@ from napari_fada.models.convert import (
 from napari_fada.models.convert.splitters import splitter
 from napari_fada.models.convert.tools import VARIABLE
 from napari_fada.models.gguf_files import read_gguf
-from tiny_models import make_checkpoint
+from tiny_models import make_adapter, make_checkpoint
 
 TinyModel = Callable[[str], Path]
 
@@ -94,25 +94,6 @@ def changed(path: Path, full: Path) -> bool:
     (name,) = [n for n in before if n.endswith("layers.0.mlp.up_proj.weight")]
     assert before[name].shape == after.data.shape
     return bool((before[name] != after.data).any())
-
-
-def make_adapter(base: Path, folder: Path) -> Path:
-    """Write a LoRA adapter that changes the model."""
-    import torch
-    from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForImageTextToText
-
-    model = AutoModelForImageTextToText.from_pretrained(base)
-    peft = get_peft_model(model, LoraConfig(r=2, target_modules=["up_proj", "down_proj"]))
-    with torch.no_grad():
-        for name, parameter in peft.named_parameters():
-            if ".lora_B." in name:
-                parameter.fill_(0.05)
-    peft.save_pretrained(folder)
-    config = json.loads((folder / "adapter_config.json").read_text())
-    config["base_model_name_or_path"] = "someone/another-model"
-    (folder / "adapter_config.json").write_text(json.dumps(config))
-    return folder
 
 
 def test_an_adapter_of_another_model(full: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_fada.engines.conventions import CONVENTIONS, Convention
 from napari_fada.engines.protocol import Task
 from napari_fada.pipeline import Answer, parse_answer
 from napari_fada.records.reading import INTERPRETATION_KEYS
@@ -142,3 +143,17 @@ def test_mutated_answers(data: st.DataObject, task: Task) -> None:
         gone = data.draw(st.integers(0, 10))
         text = text[:at] + data.draw(st.sampled_from(SHARDS)) + text[at + gone :]
     check(parse_answer(text, task))
+
+
+LOC_SHARDS = ["<loc0000>", "<loc1023>", "<loc12>", " Brain", " ; ", "<seg001>", *SHARDS]
+
+
+@given(
+    texts | st.lists(st.sampled_from(LOC_SHARDS)).map("".join),
+    st.sampled_from(LISTS),
+    st.sampled_from(CONVENTIONS),
+    st.tuples(*[st.integers(1, 5000)] * 2),
+)
+@settings(max_examples=300, deadline=None)
+def test_any_text_in_any_numbers(text: str, task: Task, name: str, seen: tuple[int, int]) -> None:
+    check(parse_answer(text, task, convention=Convention.named(name), seen=seen))
