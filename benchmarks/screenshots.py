@@ -7,6 +7,7 @@ Run it under a display (or xvfb-run); the model is fada-mini, the scan any HC18 
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import time
@@ -124,6 +125,7 @@ def _adjudicate(viewer: napari.Viewer, folder: Path, pump: Callable[[float], Non
     width, height = session.scan.width, session.scan.height
     turn = np.linspace(0, 2 * np.pi, 32, endpoint=False)
     widget = AdjudicateWidget(viewer)
+    os.chdir(folder)
     for side, (name, x, rx) in zip("ab", (("Anna", 0.45, 0.24), ("Ben", 0.6, 0.12)), strict=True):
         points = zip(
             (width * (x + rx * np.cos(turn))).tolist(),
@@ -131,7 +133,7 @@ def _adjudicate(viewer: napari.Viewer, folder: Path, pump: Callable[[float], Non
             strict=True,
         )
         head = Annotation("Brain", "polygon", tuple(points), source="expert", status="accepted")
-        path = folder / f"{name}.fada"
+        path = Path(f"{name}.fada")  # in the folder we stand in: the picture shows no other
         with Project.open(path, rater=name) as project:
             project.add_scan(session.scan)
             project.edit(sha256, 0, add=[head], label="Drawn")

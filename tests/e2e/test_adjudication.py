@@ -137,6 +137,57 @@ def test_the_drawn_one_counts(desk, dock):
     assert "drawn" not in dock.layers.layers
 
 
+@pytest.fixture
+def pointed(desk, tmp_path):
+    """Two raters who put the ends of the crown-rump length far from each other."""
+    paths = []
+    for name, x in (("Anna", 60.0), ("Ben", 72.0)):
+        paths.append(tmp_path / f"points {name}.fada")
+        ends = Annotation(
+            *("CRL_KP", "keypoints", ((x, 50.0), (x + 200, 60.0))),
+            visibility=(2, 2),
+            source="expert",
+            status="accepted",
+        )
+        with Project.open(paths[-1], rater=name) as project:
+            project.add_scan(desk.session.scan)
+            project.edit(desk.session.scan.sha256, 0, add=[ends], label="set")
+    widget = AdjudicateWidget(desk.viewer)
+    desk.viewer.window.add_dock_widget(widget, name="FADA adjudicate", area="right")
+    for side, path in zip("ab", paths, strict=True):
+        widget.files.paths[side].setText(str(path))
+    widget.files.merge.click()
+    desk.qtbot.waitUntil(lambda: not widget.files.running, timeout=20000)
+    yield widget
+    widget.close_session()
+
+
+def test_keypoints_are_put_anew(desk, pointed):
+    dock = pointed
+    go_to(dock, "CRL_KP")
+    dock.redraw()
+    layer = dock.layers.layers["drawn"]
+    assert len(layer.data) == 2
+    assert "white rings" in dock.message.text
+    layer.data = [layer.data[0] + [5, 15], layer.data[1]]
+    layer.data = [layer.data[0]]  # one was deleted by mistake: it is not taken
+    dock.redraw()
+    assert "a point is missing" in dock.message.text
+    assert desk.kept() == []
+    dock.layers.begin_drawing(dock.work.draft(), 0)
+    layer.data = [layer.data[0] + [5, 15], layer.data[1]]
+    dock.redraw()
+    (record,) = desk.kept()
+    assert record.points == (pytest.approx((75, 55)), pytest.approx((260, 60)))
+    assert (record.category, record.visibility, record.source) == ("CRL_KP", (2, 2), "expert")
+    assert dock.work.open == []
+
+
+def test_figures_of_keypoints(pointed):
+    (line,) = (t for t in pointed.figures.text().splitlines() if t.startswith("CRL_KP"))
+    assert line.split("\t")[:6] == ["CRL_KP (keypoints)", "2", "", "", "12.000", ""]
+
+
 def test_a_field_is_written_anew(desk, dock):
     go_to(dock, "field")
     press(desk, Qt.Key.Key_F6)

@@ -130,6 +130,22 @@ def test_token_f1(a, b, f1):
     assert token_f1(a, b) == pytest.approx(f1)
 
 
+def test_distance_of_keypoints_in_pixels_and_millimetres():
+    mine = Annotation("CRL_KP", "keypoints", ((10, 10), (50, 10), (0, 0)), visibility=(2, 1, 0))
+    yours = replace(mine, uid="2" * 32, points=((13, 14), (50, 10), (9, 9)), visibility=(2, 2, 2))
+    far = replace(mine, uid="3" * 32, points=((90, 90), (95, 90), (0, 0)))
+    scaled = (Opinion((mine,), spacing_mm=(0.5, 0.2)), Opinion((far, yours)))
+    (found,) = compare([scaled], []).keypoints
+    assert (found.category, found.points) == ("CRL_KP", 2)
+    assert found.alone == 1 + 2  # a point that is absent here; a set of two that is not here
+    assert found.distance_px == pytest.approx(5 / 2)
+    assert found.distance_mm == pytest.approx(((3 * 0.2) ** 2 + (4 * 0.5) ** 2) ** 0.5 / 2)
+    (found,) = compare([(Opinion((mine,)), Opinion((yours,)))], []).keypoints
+    assert (found.distance_px, found.distance_mm) == (pytest.approx(5 / 2), None)
+    (found,) = compare([(Opinion((mine,)), Opinion())], []).keypoints
+    assert (found.points, found.alone, found.distance_px) == (0, 2, None)
+
+
 def test_points_are_alike_when_they_are_near():
     points = Annotation("Femur", "keypoints", ((10, 10), (50, 10)), visibility=(2, 2))
     near = replace(points, points=((10, 11), (50, 11)))

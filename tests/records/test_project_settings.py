@@ -6,9 +6,9 @@ import sqlite3
 
 import pytest
 
-from napari_fada.records.completeness import missing_fields
+from napari_fada.records.completeness import missing_fields, missing_in_scan
 from napari_fada.records.project import Project
-from record_samples import make_reading, make_scan
+from record_samples import box, make_reading, make_scan
 
 
 @pytest.fixture
@@ -61,3 +61,17 @@ def test_missing_fields(project):
     assert missing_fields(project, scan.sha256, 0) == ()
     project.set_report(scan.sha256, 0, fields={"image_quality": " \n"})
     assert missing_fields(project, scan.sha256, 0) == ("image_quality",)
+
+
+def test_frames_of_a_clip_that_are_reports(project):
+    """The frame that is shown, and every frame that says something; not one with shapes alone."""
+    scan = make_scan(n_frames=4)
+    project.add_scan(scan)
+    assert missing_in_scan(project, scan.sha256, 0) == {}
+    project.set_required_fields(["image_quality"])
+    project.edit(scan.sha256, 1, add=[box("CSP", source="expert")])
+    project.set_report(scan.sha256, 2, fields={"gestational_age": "20 weeks"})
+    project.set_report(scan.sha256, 3, fields={"image_quality": "good"})
+    lacks = ("image_quality",)
+    assert missing_in_scan(project, scan.sha256, 0) == {0: lacks, 2: lacks}
+    assert missing_in_scan(project, scan.sha256, 3) == {2: lacks}

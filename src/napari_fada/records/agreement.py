@@ -26,11 +26,12 @@ Pair = tuple[Annotation | None, Annotation | None, float]
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """What one rater says of one frame."""
+    """What one rater says of one frame. ``spacing_mm`` is (y, x), None without a scale."""
 
     annotations: tuple[Annotation, ...] = ()
     fields: Mapping[str, str] = field(default_factory=dict)
     view: str | None = None
+    spacing_mm: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,22 @@ class ClassAgreement:
     frames: int
     dice: float
     iou: float
+
+
+@dataclass(frozen=True, slots=True)
+class KeypointAgreement:
+    """How far the points of a class lie apart, where both raters have put them.
+
+    ``distance_px`` is the mean distance of a point to the same point of the other, in pixels of
+    the scan, over ``points`` of them; ``distance_mm`` the same in millimetres over those on scans
+    with a scale, None if there is none. ``alone`` counts points that only one of the two has.
+    """
+
+    category: str
+    points: int
+    alone: int
+    distance_px: float | None
+    distance_mm: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +89,7 @@ class Agreement:
     view: LabelAgreement
     review: LabelAgreement
     fields: tuple[FieldAgreement, ...]
+    keypoints: tuple[KeypointAgreement, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""
@@ -96,6 +114,7 @@ def compare(
         view=labels((a.view, b.view) for a, b in frames if a.view and b.view),
         review=labels(reviews),
         fields=_fields(frames),
+        keypoints=_keypoints(frames),
     )
 
 
@@ -202,6 +221,64 @@ def _structures(frames: Sequence[tuple[Opinion, Opinion]]) -> tuple[ClassAgreeme
         ClassAgreement(*group, len(v), *(sum(x) / len(v) for x in zip(*v, strict=True)))
         for group, v in sorted(found.items())
     )
+
+
+def _keypoints(frames: Sequence[tuple[Opinion, Opinion]]) -> tuple[KeypointAgreement, ...]:
+    pixels: dict[str, list[float]] = {}
+    millimetres: dict[str, list[float]] = {}
+    alone: Counter[str] = Counter()
+    for a, b in frames:
+        mine, yours = ([s for s in side.annotations if s.kind == "keypoints"] for side in (a, b))
+        spacing = a.spacing_mm or b.spacing_mm
+        for category in {s.category for s in (*mine, *yours)}:
+            first, second = ([s for s in side if s.category == category] for side in (mine, yours))
+            for one, two in _nearest(first, second):
+                apart = pixels.setdefault(category, [])
+                seen = [_seen(s) if s is not None else {} for s in (one, two)]
+                alone[category] += len(seen[0].keys() ^ seen[1].keys())
+                for part in sorted(seen[0].keys() & seen[1].keys()):
+                    x, y = np.subtract(seen[0][part], seen[1][part])
+                    apart.append(math.hypot(x, y))
+                    if spacing is not None:
+                        apart_mm = math.hypot(x * spacing[1], y * spacing[0])
+                        millimetres.setdefault(category, []).append(apart_mm)
+    return tuple(
+        KeypointAgreement(
+            category, len(found), alone[category], _mean(found), _mean(millimetres.get(category))
+        )
+        for category, found in sorted(pixels.items())
+    )
+
+
+def _nearest(
+    first: Sequence[Annotation], second: Sequence[Annotation]
+) -> list[tuple[Annotation | None, Annotation | None]]:
+    """Pair sets of keypoints so that the sum of their distances is least; the rest is alone."""
+    from scipy.optimize import linear_sum_assignment
+
+    far = np.array([[_apart(one, two) for two in second] for one in first])
+    pairs: list[tuple[Annotation | None, Annotation | None]] = []
+    rows, columns = linear_sum_assignment(far) if first and second else ((), ())
+    pairs += [(first[i], second[j]) for i, j in zip(rows, columns, strict=True)]
+    pairs += [(one, None) for i, one in enumerate(first) if i not in set(rows)]
+    pairs += [(None, two) for j, two in enumerate(second) if j not in set(columns)]
+    return pairs
+
+
+def _apart(one: Annotation, two: Annotation) -> float:
+    mine, yours = _seen(one), _seen(two)
+    both = mine.keys() & yours.keys()
+    return sum(math.dist(mine[p], yours[p]) for p in both) / len(both) if both else 1e9
+
+
+def _seen(record: Annotation) -> dict[int, tuple[float, float]]:
+    """Return the points that are there, by their number."""
+    seen = record.visibility or (2,) * len(record.points)
+    return {i: p for i, (p, v) in enumerate(zip(record.points, seen, strict=True)) if v}
+
+
+def _mean(values: Sequence[float] | None) -> float | None:
+    return sum(values) / len(values) if values else None
 
 
 def _fields(frames: Sequence[tuple[Opinion, Opinion]]) -> tuple[FieldAgreement, ...]:

@@ -8,6 +8,24 @@ if TYPE_CHECKING:
     from napari_fada.records.project import Project
 
 
+def missing_in_scan(project: Project, sha256: str, frame: int) -> dict[int, tuple[str, ...]]:
+    """Return what the frames of a scan lack, without those that lack nothing.
+
+    Asked of are the frame that is shown and every frame that shows a reading or holds an expert's
+    words: what is exported as a report. A frame that only has structures, copied or carried along
+    in a clip, needs no report of its own.
+    """
+    if not project.required_fields():
+        return {}
+    found = {}
+    for at in [frame, *(f for f in project.frames(sha256) if f != frame)]:
+        report = project.report(sha256, at)
+        reported = report.reading or report.expert_fields or report.expert_view
+        if (at == frame or reported) and (lacks := missing_fields(project, sha256, at)):
+            found[at] = lacks
+    return found
+
+
 def missing_fields(project: Project, sha256: str, frame: int) -> tuple[str, ...]:
     """Return which of the fields that the project requires a frame lacks.
 

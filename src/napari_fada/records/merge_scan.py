@@ -69,8 +69,14 @@ class ScanMerge:
         for frame in one.keys() | two.keys():
             one.setdefault(frame, Side())
             two.setdefault(frame, Side())
-        compared.add(one, two)
+        compared.add(one, two, self._spacing())
         return self._merge(one, two)
+
+    def _spacing(self) -> tuple[float, float] | None:
+        row = self.connection.execute(
+            "SELECT spacing_y, spacing_x FROM scans WHERE sha256 = ?", (self.scan,)
+        ).fetchone()
+        return (row[0], row[1]) if row and row[0] and row[1] else None
 
     def _cells(self) -> dict[int, Cells]:
         found: dict[int, Cells] = {}

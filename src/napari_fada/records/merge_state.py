@@ -36,10 +36,10 @@ class Side:
     roots: Mapping[str, str] = field(default_factory=dict)
     report: Report = field(default_factory=Report)
 
-    def opinion(self) -> Opinion:
+    def opinion(self, spacing_mm: tuple[float, float] | None = None) -> Opinion:
         """Return what the rater says, without proposals that were not judged."""
         judged = [a for a in self.records if a.status in ("accepted", "corrected")]
-        return Opinion(tuple(judged), self.report.fields, self.report.view)
+        return Opinion(tuple(judged), self.report.fields, self.report.view, spacing_mm)
 
 
 @dataclass(slots=True)
@@ -271,12 +271,19 @@ class Compared:
         self._reviews: list[tuple[str, str]] = []
         self.scans = 0
 
-    def add(self, a: Mapping[int, Side], b: Mapping[int, Side]) -> None:
+    def add(
+        self,
+        a: Mapping[int, Side],
+        b: Mapping[int, Side],
+        spacing_mm: tuple[float, float] | None = None,
+    ) -> None:
         """Take in one scan: its frames, and the scan itself, as either has left them."""
         both = [frame for frame in a if a[frame].judged and b[frame].judged]
         self.scans += bool(both)
         self._frames += [
-            (a[frame].opinion(), b[frame].opinion()) for frame in both if frame != WHOLE
+            (a[frame].opinion(spacing_mm), b[frame].opinion(spacing_mm))
+            for frame in both
+            if frame != WHOLE
         ]
         if WHOLE in both:
             one, two = (side[WHOLE].cells.get("review", "") for side in (a, b))

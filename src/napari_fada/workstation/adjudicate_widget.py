@@ -251,21 +251,24 @@ class AdjudicateWidget(QWidget):
             draft = self.work.draft()
             if draft is None:
                 return
-            if draft.kind == "keypoints":
-                self.session.say("Choose A or B, then move its points in the keypoints layer.")
-                return
             self.layers.begin_drawing(draft, max(conflict.frame, 0))
             self.keys.bind(self.layers.layers["drawn"])
             self._mark_redraw(going_on=True)
-            self.session.say(
-                "Move the corners of the white copy, or draw another shape in its layer. "
-                f"{self.keys.table['redraw']} takes it."
+            how = (
+                "Drag the white rings to where the points belong."
+                if draft.kind == "keypoints"
+                else "Move the corners of the white copy, or draw another shape in its layer."
             )
+            self.session.say(f"{how} {self.keys.table['redraw']} takes it.")
 
     def _take_drawn(self) -> None:
         drawn = self.layers.drawn()
         if drawn is None:
-            self.session.say("What was drawn has no area; draw it again.", "warning")
+            self.session.say(
+                "What was drawn has no area, or a point is missing or too many; draw it again "
+                "(Skip and come back to begin anew).",
+                "warning",
+            )
         elif self.work.draw(drawn):
             self.work.reload()
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from napari_fada.records.annotation import Annotation, Ring
 from napari_fada.workstation import shape_codec as codec
-from napari_fada.workstation.coordinates import to_layer
+from napari_fada.workstation.coordinates import from_layer, to_layer
 from napari_fada.workstation.layers import MARK
 from napari_fada.workstation.session import Session
 from napari_fada.workstation.styles import line_unit
@@ -85,12 +85,13 @@ class ConflictLayers:
     def begin_drawing(self, draft: Annotation, frame: int) -> None:
         """Lay a copy over the two, ready for its corners to be moved."""
         self._draft = draft
-        self._rows = codec.rows_of(frame, draft)
+        # Of keypoints every ring is a shape by itself; of others a shape is a part of the record.
+        self._rows = [] if draft.kind == "keypoints" else codec.rows_of(frame, draft)
         self.show("drawn", draft, frame, "drawn anew")
         layer = self.layers["drawn"]
         self._session.viewer.layers.selection.active = layer
         layer.mode = "direct" if draft.kind == "polygon" else "select"
-        layer.selected_data = {0}
+        layer.selected_data = set() if draft.kind == "keypoints" else {0}
 
     def drawn(self) -> Annotation | None:
         """Return what was drawn: the copy as it was changed, or a shape that was added last."""
@@ -98,6 +99,8 @@ class ConflictLayers:
         if self._draft is None or layer is None or not layer.data:
             return None
         shape = self._session.frame_shape
+        if self._draft.kind == "keypoints":
+            return self._moved_points(layer, shape)
         data, kinds = layer.data, layer.shape_type
         if len(data) > len(self._rows):  # another one was drawn: it counts
             data, kinds, rows = data[-1:], kinds[-1:], self._rows[:1]
@@ -111,6 +114,18 @@ class ConflictLayers:
         if self._draft.kind != "box" and any(poor(r) for r in rings):
             return None
         return replace(self._draft, points=rings[0], rings=tuple(rings[1:]))
+
+    def _moved_points(self, layer: Any, shape: tuple[int, int]) -> Annotation | None:
+        """Return the keypoints where their rings lie now; None if a ring is gone or too many."""
+        assert self._draft is not None
+        seen = [i for i, v in enumerate(_visibility(self._draft)) if v]
+        if len(layer.data) != len(seen):
+            return None
+        points = list(self._draft.points)
+        for i, vertices in zip(seen, layer.data, strict=True):
+            middle = np.mean(np.asarray(vertices, dtype=float), axis=0, keepdims=True)
+            (points[i],) = codec.clamp(from_layer(middle), shape)
+        return replace(self._draft, points=tuple(points))
 
     def _ring(self, vertices: Any, kind: str, row: codec.Row) -> Ring:
         if row.record.kind == "box":
@@ -181,15 +196,19 @@ class ConflictLayers:
                 self._session.viewer.layers.remove(layer)
 
 
+def _visibility(record: Annotation) -> tuple[int, ...]:
+    return record.visibility or (2,) * len(record.points)
+
+
 def _shapes(record: Annotation, frame: int | None, unit: float) -> tuple[list[Any], list[str]]:
     """Return the vertices and kinds of shapes that show a record; keypoints are small rings."""
     if record.kind == "keypoints":
         r = POINT_SIZE * unit
         return [
             to_layer(((x - r, y - r), (x + r, y - r), (x + r, y + r), (x - r, y + r)), frame)
-            for (x, y), seen in zip(record.points, record.visibility, strict=False)
+            for (x, y), seen in zip(record.points, _visibility(record), strict=True)
             if seen
-        ], ["ellipse"] * sum(bool(v) for v in record.visibility)
+        ], ["ellipse"] * sum(bool(v) for v in _visibility(record))
     rows = codec.rows_of(frame or 0, record)
     kind = "rectangle" if record.kind == "box" else "polygon"
     return [codec.vertices_of(r, with_frame=frame is not None) for r in rows], [kind] * len(rows)

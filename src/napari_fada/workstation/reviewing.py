@@ -15,7 +15,7 @@ from psygnal import Signal
 from napari_fada.errors import FadaError
 from napari_fada.records import review
 from napari_fada.records.annotation import Annotation
-from napari_fada.records.completeness import missing_fields
+from napari_fada.records.completeness import missing_in_scan
 from napari_fada.records.edits import LOCK
 from napari_fada.records.pending import Pending, WaitingReport, WaitingRule
 from napari_fada.records.rows import Edit
@@ -46,7 +46,7 @@ class Reviewing:
         self._session = session
         self.selected: tuple[str, ...] = ()
         self.locked: frozenset[str] = frozenset()
-        self._told: tuple[str, int, tuple[str, ...]] | None = None
+        self._told: tuple[str, int, dict[int, tuple[str, ...]]] | None = None
         self.originals_shown = False
         self.rejected_shown = False
         self._heard: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -235,17 +235,20 @@ class Reviewing:
             return True
         place = (session.scan.sha256, session.frame)
         try:
-            missing = missing_fields(session.project, *place)
+            missing = missing_in_scan(session.project, *place)
         except FadaError as error:
             session.say_error(error)
             return False
         if not missing or told == (*place, missing):
             return True
         self._told = (*place, missing)
-        names = ", ".join(key.replace("_", " ") for key in missing)
+        at, keys = next(iter(missing.items()))
+        names = ", ".join(key.replace("_", " ") for key in keys)
+        where = "here" if at == session.frame else f"on frame {at + 1}"
+        more = f" ({len(missing) - 1} more frames lack something)" if len(missing) > 1 else ""
         session.say(
-            f"This project requires what is empty here: {names}. Write it (F2), or accept once "
-            "more to go on without it. Nothing is accepted yet.",
+            f"This project requires what is empty {where}: {names}{more}. Write it (F2), or accept "
+            "once more to go on without it. Nothing is accepted yet.",
             "warning",
         )
         return False

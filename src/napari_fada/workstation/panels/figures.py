@@ -22,9 +22,10 @@ from qtpy.QtWidgets import (
 
 from napari_fada.workstation.session import Session
 
-COLUMNS = ("what", "n", "Dice", "IoU", "equal", "kappa", "token F1")
+COLUMNS = ("what", "n", "Dice", "IoU", "px", "mm", "equal", "kappa", "token F1")
 NOTE = (
     "Dice and IoU: overlap of all structures of a class, mean over frames where either has one. "
+    "px, mm: mean distance of keypoints that both have put (n of them), mm on scans with a scale. "
     "Kappa: Cohen's. Token F1: shared words of a report field."
 )
 
@@ -114,14 +115,19 @@ def rows_of(agreement: dict[str, Any]) -> list[tuple[str, ...]]:
 
     rows: list[tuple[str, ...]] = [
         (f"{s['category']} ({s['kind']})", str(s["frames"]), number(s["dice"]), number(s["iou"]))
-        + ("",) * 3
+        + ("",) * 5
         for s in agreement["structures"]
     ]
+    for k in agreement.get("keypoints", ()):  # a merge of an earlier version has none
+        apart = (number(k["distance_px"]), number(k["distance_mm"]))
+        title = f"{k['category']} (keypoints)" + (f", {k['alone']} alone" if k["alone"] else "")
+        rows.append((title, str(k["points"]), "", "", *apart, "", "", ""))
     for name, title in (("view", "view"), ("review", "review state")):
         label = agreement[name]
         equal, kappa = number(label["equal"]), number(label["kappa"])
-        rows.append((title, str(label["cases"]), "", "", equal, kappa, ""))
+        rows.append((title, str(label["cases"]), "", "", "", "", equal, kappa, ""))
     for f in agreement["fields"]:
         title = f["field"].replace("_", " ")
-        rows.append((title, str(f["cases"]), "", "", number(f["exact"]), "", number(f["token_f1"])))
+        words = (number(f["exact"]), "", number(f["token_f1"]))
+        rows.append((title, str(f["cases"]), "", "", "", "", *words))
     return rows
