@@ -8,6 +8,7 @@ from canned import answers
 
 from napari_fada.engines.decoding import Answer, Row
 from napari_fada.engines.llama import session
+from napari_fada.engines.transformers import session as full_session
 
 TEXTS = {task: text.encode() for task, text in answers().items()}
 
@@ -35,5 +36,5 @@ class Replayed(Answer):
 
 def replay() -> Any:
     """Make every engine of this process give the chosen answers."""
-    session.Answer = Replayed  # type: ignore[misc]
+    session.Answer = full_session.Answer = Replayed  # type: ignore[misc]
     return Replayed

@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from napari_fada.engines.decoding import Piece
 from napari_fada.engines.llama.context import Context
 from napari_fada.engines.llama.library import last_words
@@ -97,6 +100,18 @@ def encode_image(model: Model, chunk: Chunk) -> Any:
     if code != 0:
         raise EngineError(f"The vision tower failed (code {code}; {last_words()}).")
     return media.mtmd_get_output_embd(model.media)
+
+
+def read_embeddings(model: Model, before: str, image: Image) -> npt.NDArray[np.float32]:
+    """Return what the vision tower makes of an image, (tokens, width)."""
+    width = int(model.lib.core.llama_model_n_embd(model.pointer))
+    with image_chunks(model, before, image) as chunks:
+        found = [
+            np.ctypeslib.as_array(encode_image(model, chunk), (chunk.tokens, width)).copy()
+            for chunk in chunks
+            if chunk.kind == _IMAGE
+        ]
+    return np.concatenate(found)
 
 
 def decode_image(

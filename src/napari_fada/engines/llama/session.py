@@ -8,16 +8,20 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
+import numpy.typing as npt
+
 from napari_fada.engines.brake import Aborted, Brake
 from napari_fada.engines.decoding import Answer, Picker
 from napari_fada.engines.forms import JsonStyle, form_for
 from napari_fada.engines.images import check_image
 from napari_fada.engines.llama.context import Context
-from napari_fada.engines.llama.image import Picture
+from napari_fada.engines.llama.image import Picture, prepare
 from napari_fada.engines.llama.lanes import Lanes
 from napari_fada.engines.llama.library import version
 from napari_fada.engines.llama.model import Model
 from napari_fada.engines.llama.plan import SAVED_PREFIXES, Plan
+from napari_fada.engines.llama.prefix import read_embeddings
 from napari_fada.engines.llama.template import QWEN, ChatTemplate, own_template
 from napari_fada.engines.llama.workspace import Workspace
 from napari_fada.engines.prefixes import Prefix
@@ -171,6 +175,13 @@ class LlamaEngine:
             raise EngineError("The model was closed.", todo="Load it again.")
         self._turn += 1
         return self._ask(image, prompts, cancel, self._turn)
+
+    def embed(self, image: Image) -> npt.NDArray[np.float32]:
+        """Return what the vision tower makes of a frame, (tokens, width)."""
+        check_image(image)
+        self._brake.hold(None)
+        stretched = prepare(image, self._room.size(image))
+        return read_embeddings(self._model, self._template.before, stretched)
 
     def _ask(
         self, image: Image, prompts: Sequence[Prompt], cancel: Cancel | None, turn: int

@@ -9,6 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from napari_fada.engines import hardware
 from napari_fada.engines.brake import Aborted, Brake
 from napari_fada.engines.decoding import Answer, Picker
@@ -165,10 +168,12 @@ class TransformersEngine:
         self._turn += 1
         return self._ask(image, prompts, cancel, self._turn)
 
-    def embed(self, image: Image) -> Any:
-        """Return what the vision tower makes of a frame, float32 (tokens, width)."""
+    def embed(self, image: Image) -> npt.NDArray[np.float32]:
+        """Return what the vision tower makes of a frame, (tokens, width)."""
+        check_image(image)
         self._brake.hold(None)
-        return self._model.see(prepare(image, self._target(image))).float().cpu().numpy()
+        seen = self._model.see(prepare(image, self._target(image)))
+        return np.asarray(seen.float().cpu().numpy(), dtype=np.float32)
 
     def _ask(
         self, image: Image, prompts: Sequence[Prompt], cancel: Cancel | None, turn: int
