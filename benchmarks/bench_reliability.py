@@ -176,8 +176,8 @@ class Storm:
         self.report.parent_growth = _growth(self.report.parent_mb, 0.2, 0.4)
         self.report.child_growth = _growth(self.report.child_mb, 0.17, 0.34)
         for who in ("parent", "child"):
-            if abs(growth := getattr(self.report, f"{who}_growth")) > 0.05:
-                self.report.wrong.append(f"memory of the {who} changed by {growth:+.1%}")
+            if (growth := getattr(self.report, f"{who}_growth")) > 0.05:
+                self.report.wrong.append(f"memory of the {who} grew by {growth:.1%}")
         self.report.seconds = time.monotonic() - began
         return self.report
 

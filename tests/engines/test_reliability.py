@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-REQUESTS = 160
+REQUESTS = 120
 
 
 @pytest.mark.slow
