@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_models import write_pack
+from small_models import write_pack, write_vision
 
 from napari_fada.engines.graphics import Gpu, Graphics
 from napari_fada.engines.hardware import Memory
@@ -18,6 +18,7 @@ from napari_fada.errors import ModelError
 from napari_fada.models import fitting, load_engine, loading, read_pack
 from napari_fada.models.catalogue import find_pack
 from napari_fada.models.fitting import Options, check_fits, estimate
+from napari_fada.models.gguf_header import read_header
 from napari_fada.models.needs_gguf import Text, Vision, needs
 
 GB = 1_000_000_000
@@ -198,6 +199,23 @@ def test_defaults_by_cores(cores: int) -> None:
     assert Plan.make(3_000_000, cores) == Plan(1, False, 1)
     assert Plan.make(3_000_000, cores, threads=2).threads == 2
     assert Plan.make(752_000_000, cores, gpu=True).together
+
+
+def test_a_vision_tower_with_windows_writes_its_mask_out(tmp_path: Path) -> None:
+    def tower(**fields: Any) -> Vision:
+        path = write_vision(tmp_path / "v.gguf", **fields)
+        return Vision.of(read_header(path))
+
+    windows = {"clip.projector_type": "qwen2.5vl_merger", "clip.vision.n_wa_pattern": 8}
+    assert tower().pair == 0
+    assert tower(**windows).pair == 3 * 4 * 16  # four patches a token, also where it is not said
+    squares = [
+        needs(
+            TEXT, tower(**windows), Plan(1, False, 1), image_tokens=n, context=512, frames=1
+        ).image
+        for n in (1000, 2000)
+    ]
+    assert squares[1] - squares[0] > 3_000_000 * 192 * 0.99
 
 
 def test_a_header_without_sizes_is_no_crash(tmp_path: Path) -> None:

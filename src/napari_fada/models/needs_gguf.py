@@ -103,25 +103,31 @@ class Vision:
     bytes: int
     token: int
     fixed: int
+    pair: int = 0
 
     @classmethod
     def of(cls, header: GgufHeader) -> Vision:
         """Read a header.
 
         ``token`` is what the patches of one image token take in the vision tower; ``fixed`` the
-        image tokens of a tower that takes one size only, 0 for one that takes any.
+        image tokens of a tower that takes one size only, 0 for one that takes any; ``pair`` what
+        two image tokens take that may look at each other, in a tower with windows: their mask
+        is written out three times (measured).
         """
         width = header.number("clip.vision.embedding_length")
         inner = header.number("clip.vision.feed_forward_length") or 4 * width
-        merge = header.number("clip.vision.spatial_merge_size") or 1
         kind = header.text("clip.projector_type") or header.text("clip.vision.projector_type")
+        usual = 2 if kind.startswith("qwen") else 1
+        merge = header.number("clip.vision.spatial_merge_size") or usual
         fixed = 0
         if not kind.startswith("qwen"):
             merge = header.number("clip.vision.projector.scale_factor") or merge
             side = header.number("clip.vision.image_size")
             patch = header.number("clip.vision.patch_size") or 14
             fixed = (side // patch // merge) ** 2
-        return cls(header.length, merge**2 * 4 * (inner + 3 * width), fixed)
+        windows = header.number("clip.vision.n_wa_pattern") > 0
+        pair = 3 * 4 * merge**4 if windows else 0
+        return cls(header.length, merge**2 * 4 * (inner + 3 * width), fixed, pair)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +194,7 @@ def needs(
     return Needs(
         program=PROGRAM + GRAPHS + _TOKEN * text.vocabulary,
         weights=text.bytes + text.repacked,
-        image=vision.bytes + image_tokens * vision.token,
+        image=vision.bytes + image_tokens * vision.token + image_tokens**2 * vision.pair,
         memory=sum(cells * text.cell + count * text.state for cells, count, _ in contexts),
         work=work + _LANE * (len(contexts) - 1),
         # While a state is copied from one place to another it exists three times.
