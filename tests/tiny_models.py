@@ -83,7 +83,7 @@ def make_checkpoint(
     return folder
 
 
-def make_adapter(base: Path, folder: Path) -> Path:
+def make_adapter(base: Path, folder: Path, strength: float = 0.05) -> Path:
     """Write a LoRA adapter that changes the model."""
     import torch
     from peft import LoraConfig, get_peft_model
@@ -94,7 +94,7 @@ def make_adapter(base: Path, folder: Path) -> Path:
     with torch.no_grad():
         for name, parameter in peft.named_parameters():
             if ".lora_B." in name:
-                parameter.fill_(0.05)
+                parameter.fill_(strength)
     peft.save_pretrained(folder)
     config = json.loads((folder / "adapter_config.json").read_text())
     config["base_model_name_or_path"] = "someone/another-model"

@@ -178,7 +178,7 @@ def _reference(
         load_engine, original, prompt_set=packs[0].prompt_set, image_size=packs[0].image_size
     )
     try:
-        load().close()
+        engine = load()
     except (ModelError, EngineError) as error:
         precise = [pack for pack in packs if pack.text.name.endswith("-f16.gguf")]
         others = [pack for pack in packs if pack not in precise]
@@ -189,7 +189,7 @@ def _reference(
             ) from error
         warn(f"The original cannot be run here ({error.what}) The f16 pack takes its place.")
         return (precise[0].name, partial(load_engine, precise[0].folder)), others
-    return (f"{job.title} in full precision", load), packs
+    return (f"{job.title} in full precision", lambda: engine), packs
 
 
 def _note_in_card(pack: Pack, found: Difference, reference: str, scans: list[Path]) -> None:
