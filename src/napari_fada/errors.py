@@ -56,6 +56,10 @@ class EditConflictError(ProjectError):
     """An edit is about something that another window has changed in the meantime."""
 
 
+class ModelMissingError(ModelError):
+    """The files of a model are not where they should be (a drive that is away, for instance)."""
+
+
 class NotWrittenError(ProjectError):
     """An edit cannot be written where the project lies (full, gone, read-only, in use).
 

@@ -80,7 +80,7 @@ def test_round_trip(tmp_path: Path) -> None:
         ({"image_size": "large"}, "'image_size'"),
         ({"calibration": [1.0]}, "'calibration'"),
         ({"calibration": [1.0, float("nan")]}, "'calibration'"),
-        ({"files": {}}, "'name'"),
+        ({"files": {}}, "'files.text'"),
         ({"files": {"text": {"name": "/etc/passwd"}}}, "'name'"),
         ({"files": {"text": {"name": "a\\b"}}}, "'name'"),
         ({"card": ".."}, "'card'"),

@@ -1,16 +1,21 @@
-"""Where packs are: those inside the program, those of the user, and bare files."""
+"""Where packs are: those inside the program, those of the user, and bare files.
+
+A name that is pinned stands for the pack whose files the pin names; see `models.library.pin`.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
 from napari_fada.errors import ModelError
+from napari_fada.models.digests import sha256_of
 from napari_fada.models.pack import Pack, pack_from_files, read_pack
+from napari_fada.models.preferences import added_folders, pins
 
 VARIABLE = "NAPARI_FADA_MODELS"
 
@@ -31,11 +36,69 @@ def user_folder() -> Path:
 def folders() -> list[Path]:
     """Return the folders that are searched, in order.
 
-    Those in the environment variable ``NAPARI_FADA_MODELS``, the user's, the embedded one.
-    Each holds packs, or is one.
+    Those in the environment variable ``NAPARI_FADA_MODELS``, the user's, those that were added
+    (`models.preferences`), the embedded one. Each holds packs, or is one.
     """
     named = [Path(part) for part in os.environ.get(VARIABLE, "").split(os.pathsep) if part]
-    return [*named, user_folder(), Path(__file__).parent / "packs"]
+    return list(dict.fromkeys([*named, user_folder(), *added_folders(), embedded_folder()]))
+
+
+def embedded_folder() -> Path:
+    """Return the folder of the packs that come with the program."""
+    return Path(__file__).parent / "packs"
+
+
+def iter_all(
+    pinned: Mapping[str, Mapping[str, str]] | None = None,
+) -> Iterator[tuple[Path, Pack | PackProblem]]:
+    """Yield each folder that is searched with every pack in it, those of one name included.
+
+    A pack whose files are those of a pin comes before others of its name.
+    """
+    pinned = pins() if pinned is None else pinned
+    found: list[tuple[Path, Pack | PackProblem]] = []
+    for folder in folders():
+        for candidate in _candidates(folder):
+            try:
+                found.append((folder, read_pack(candidate)))
+            except ModelError as error:
+                found.append((folder, PackProblem(candidate, error)))
+    for name, digests in pinned.items():
+        at = next((i for i, (_, p) in enumerate(found) if _is_pinned(p, name, digests)), None)
+        if at is not None:
+            found.insert(0, found.pop(at))
+    yield from found
+
+
+def _is_pinned(pack: Pack | PackProblem, name: str, digests: Mapping[str, str]) -> bool:
+    """Tell by the description whether a pack is the one of a pin: nothing is read for it."""
+    if isinstance(pack, PackProblem) or pack.name != name:
+        return False
+    said = {file.name: file.sha256 for file in pack.files}
+    return said.keys() == digests.keys() and all(
+        not digest or digest == digests[file] for file, digest in said.items()
+    )
+
+
+def check_pin(pack: Pack) -> None:
+    """Refuse a model whose name is pinned to other files.
+
+    Raises
+    ------
+    ModelError
+        If a file is another one than that which was pinned.
+    """
+    wanted = pins().get(pack.name)
+    if wanted is None:
+        return
+    found = {file.name: sha256_of(pack.folder / file.name) for file in pack.files}
+    if found != wanted:
+        changed = sorted(f for f in found.keys() | wanted.keys() if found.get(f) != wanted.get(f))
+        raise ModelError(
+            f"{pack.name} is pinned, and {', '.join(changed)} is not the file that was pinned.",
+            kept="Nothing was loaded.",
+            todo=f"Bring the pinned files back, or run: napari-fada models unpin {pack.name}",
+        )
 
 
 def iter_packs() -> Iterator[Pack | PackProblem]:
@@ -44,16 +107,12 @@ def iter_packs() -> Iterator[Pack | PackProblem]:
     Of packs with one name only the first counts, in the order of `folders`.
     """
     names: set[str] = set()
-    for folder in folders():
-        for candidate in _candidates(folder):
-            try:
-                pack = read_pack(candidate)
-            except ModelError as error:
-                yield PackProblem(candidate, error)
-                continue
-            if pack.name not in names:
-                names.add(pack.name)
-                yield pack
+    for _, pack in iter_all():
+        if isinstance(pack, PackProblem):
+            yield pack
+        elif pack.name not in names:
+            names.add(pack.name)
+            yield pack
 
 
 def list_packs() -> list[Pack]:
@@ -111,7 +170,9 @@ def _candidates(folder: Path) -> list[Path]:
     try:
         if (folder / "pack.json").is_file():
             return [folder]
-        return sorted(path.parent for path in folder.glob("*/pack.json"))
+        # What begins with a dot is on its way in: an import or a download.
+        found = (path.parent for path in folder.glob("*/pack.json"))
+        return sorted(path for path in found if not path.name.startswith("."))
     except OSError:
         return []
 

@@ -30,8 +30,13 @@ def sha256_of(path: Path) -> str:
     with path.open("rb") as file:
         while part := file.read(_CHUNK):
             digest.update(part)
-    _save(str(path), [*stamp, digest.hexdigest()])
+    remember(path, status, digest.hexdigest())
     return digest.hexdigest()
+
+
+def remember(path: Path, status: os.stat_result, digest: str) -> None:
+    """Remember the SHA-256 of a file that was read when it had this size and time of change."""
+    _save(str(path.resolve()), [status.st_size, status.st_mtime_ns, digest])
 
 
 def _memory() -> Path:

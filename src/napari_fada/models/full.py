@@ -13,7 +13,7 @@ from napari_fada import __version__
 from napari_fada.engines.host import HostedEngine, Spec
 from napari_fada.engines.protocol import Engine, EngineInfo
 from napari_fada.errors import ModelError
-from napari_fada.models.catalogue import find_pack
+from napari_fada.models.catalogue import check_pin, find_pack
 from napari_fada.models.convert.source import read_adapter, read_source
 from napari_fada.models.digests import sha256_of
 from napari_fada.models.estimates import Options
@@ -91,7 +91,7 @@ def find_full(
             raise
         return None  # llama.cpp's way tells what is wrong
     if pack.kind == "transformers":
-        return FullModel(pack, pack.folder, lora)
+        return FullModel(pack, pack.folder, lora or pack.adapter_path)
     if precision != "full" and lora is None:
         return None
     folder = pack.full_path
@@ -123,6 +123,11 @@ def load_full(
     EngineError
         If the engine cannot start.
     """
+    if model.pack.allow_pickle:
+        options = {"allow_pickle": True, **options}
+    if model.pack.kind == "transformers" and model.pack.parts:
+        model.pack.verify()
+        check_pin(model.pack)
     pickled = bool(options.get("allow_pickle"))
     options = {name: value for name, value in options.items() if value is not None}
     for name in _OTHERS:

@@ -12,7 +12,7 @@ from napari_fada import __version__
 from napari_fada.engines.host import HostedEngine, Spec
 from napari_fada.engines.protocol import Engine, EngineInfo
 from napari_fada.errors import ModelError
-from napari_fada.models.catalogue import find_pack
+from napari_fada.models.catalogue import check_pin, find_pack
 from napari_fada.models.fitting import Options, check_fits
 from napari_fada.models.full import find_full, load_full
 from napari_fada.models.gguf_files import GgufFile
@@ -89,6 +89,7 @@ def load_engine(
             todo="It may need a newer napari-fada.",
         )
     pack.verify()
+    check_pin(pack)
     text, image_part = pack.inspect()
     if importlib.util.find_spec("llama_cpp") is None:
         raise ModelError(

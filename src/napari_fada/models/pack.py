@@ -3,38 +3,20 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any
 
-from napari_fada.errors import ModelError
+from napari_fada.errors import ModelError, ModelMissingError
 from napari_fada.models.digests import sha256_of
 from napari_fada.models.gguf_files import GgufFile, find_partner, read_gguf, sort_pair
+from napari_fada.models.pack_fields import Fields, PackFile
 from napari_fada.models.profiles import recognise
+
+__all__ = ["Pack", "PackFile", "pack_from_files", "read_pack", "with_digests"]
 
 SCHEMA = "fada-pack/1"
 DEFAULT_PROMPT_SET = "napari-fada-1"
-
-_T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class PackFile:
-    """A file of a pack. ``sha256`` is empty when the pack does not say."""
-
-    name: str
-    sha256: str = ""
-    size: int = 0
-
-    @classmethod
-    def of(cls, path: Path) -> PackFile:
-        """Describe a file that is there."""
-        return cls(path.name, sha256_of(path), path.stat().st_size)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the form in ``pack.json``."""
-        return {"name": self.name, "sha256": self.sha256, "size": self.size}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +30,22 @@ class Pack:
     folder : Path
         Where the files are.
     text, vision : PackFile
-        Text model and image part (mmproj).
+        Text model and image part (mmproj) of the kind ``gguf``; without a name in the other.
     kind : str
-        ``gguf``.
+        ``gguf`` for llama.cpp, ``transformers`` for full precision.
+    parts : tuple of PackFile
+        The files of a pack in full precision, each with its role.
+    adapter : str
+        Sub-folder with a LoRA adapter for the model in full precision, empty if none.
+    allow_pickle : bool
+        Whether the user has consented to weights that are not safetensors: reading them can
+        run code.
+    manifest : Path, optional
+        Folder of ``pack.json``, where it only points to files that lie elsewhere (imported in
+        place); None: it lies beside them.
+    made_by : str
+        ``import``, ``download`` or ``convert``, if this program put the files there: only then
+        it removes them.
     full : str
         Sub-folder with the same weights for the full-precision engine, empty if none.
     base_model, architecture, licence : str
@@ -91,6 +86,31 @@ class Pack:
     calibration: tuple[float, float] | None = None
     licence: str = ""
     card: str = ""
+    parts: tuple[PackFile, ...] = ()
+    adapter: str = ""
+    allow_pickle: bool = False
+    manifest: Path | None = None
+    made_by: str = ""
+
+    @property
+    def files(self) -> tuple[PackFile, ...]:
+        """All files that are needed to run it."""
+        return self.parts if self.kind == "transformers" else (self.text, self.vision)
+
+    @property
+    def size(self) -> int:
+        """Bytes of its files, as far as they are known."""
+        return sum(file.size for file in self.files)
+
+    @property
+    def home(self) -> Path:
+        """The folder of ``pack.json``."""
+        return self.manifest or self.folder
+
+    @property
+    def adapter_path(self) -> Path | None:
+        """Folder of the LoRA adapter, if it has one."""
+        return self.folder / self.adapter if self.adapter else None
 
     @property
     def text_path(self) -> Path:
@@ -114,21 +134,25 @@ class Pack:
         path = self.folder / self.card
         return path if self.card and path.is_file() else None
 
-    def inspect(self) -> tuple[GgufFile, GgufFile]:
-        """Look into both files and return text model and image part.
-
-        Their headers say which is which, also where ``pack.json`` has them the wrong
-        way round. Takes well under a second.
+    def check_present(self) -> None:
+        """Check that every file is there and as large as it should be.
 
         Raises
         ------
+        ModelMissingError
+            If a file, or the whole folder, is not there.
         ModelError
-            Naming the file that is wrong.
+            If a file has another size.
         """
-        for file in (self.text, self.vision):
+        if not self.folder.is_dir():
+            raise ModelMissingError(
+                f"The files of the model {self.name} are not at {self.folder}.",
+                todo="Bring back the drive or the folder, or import the model again.",
+            )
+        for file in self.files:
             path = self.folder / file.name
             if not path.is_file():
-                raise ModelError(
+                raise ModelMissingError(
                     f"The model {self.name} is incomplete: {file.name} is missing in "
                     f"{self.folder}.",
                     todo="Install the pack again.",
@@ -139,31 +163,58 @@ class Pack:
                     f"instead of {file.size:,}.",
                     todo="Install the pack again.",
                 )
-        return sort_pair(read_gguf(self.text_path), read_gguf(self.vision_path))
 
-    def verify(self) -> None:
-        """Check both files by size, header and SHA-256.
+    def inspect(self) -> tuple[GgufFile, GgufFile]:
+        """Look into both files of a GGUF pack and return text model and image part.
 
-        A file that has not changed since it was last read is not read again.
+        Their headers say which is which, also where ``pack.json`` has them the wrong
+        way round. Takes well under a second.
 
         Raises
         ------
         ModelError
             Naming the file that is wrong.
         """
-        self.inspect()
-        for file, other in ((self.text, self.vision), (self.vision, self.text)):
-            if not file.sha256 or (found := sha256_of(self.folder / file.name)) == file.sha256:
-                continue
-            raise ModelError(
-                f"{file.name} of the model {self.name} is not the file it should be: "
-                + (
-                    f"it is {other.name} under another name."
-                    if found == other.sha256
-                    else f"its SHA-256 begins with {found[:12]} instead of {file.sha256[:12]}."
-                ),
-                todo="Install the pack again.",
-            )
+        self.check_present()
+        return sort_pair(read_gguf(self.text_path), read_gguf(self.vision_path))
+
+    def verify(self) -> None:
+        """Check every file by size, header (GGUF) and SHA-256.
+
+        A file that has not changed since it was last read is not read again; to read every byte
+        see `models.verifying`.
+
+        Raises
+        ------
+        ModelError
+            Naming the file that is wrong.
+        """
+        self.check_present()
+        if self.kind == "gguf":
+            self.inspect()
+        for file in self.files:
+            self.compare(file, sha256_of(self.folder / file.name))
+
+    def compare(self, file: PackFile, found: str) -> None:
+        """Compare the SHA-256 of a file with what the pack says of it, if it does.
+
+        Raises
+        ------
+        ModelError
+            If they differ.
+        """
+        if not file.sha256 or found == file.sha256:
+            return
+        other = next((f for f in self.files if f.sha256 == found), None)
+        raise ModelError(
+            f"{file.name} of the model {self.name} is not the file it should be: "
+            + (
+                f"it is {other.name} under another name."
+                if other
+                else f"its SHA-256 begins with {found[:12]} instead of {file.sha256[:12]}."
+            ),
+            todo="Install the pack again.",
+        )
 
     def summary(self) -> dict[str, Any]:
         """Return one row for a list of packs; ``size`` in bytes."""
@@ -172,7 +223,7 @@ class Pack:
             "kind": self.kind,
             "version": self.version,
             "licence": self.licence,
-            "size": self.text.size + self.vision.size,
+            "size": self.size,
             "folder": str(self.folder),
         }
 
@@ -183,7 +234,7 @@ class Pack:
             "name": self.name,
             "kind": self.kind,
             "version": self.version,
-            "files": {"text": self.text.to_dict(), "vision": self.vision.to_dict()},
+            "files": self._files(),
             "full": self.full,
             "base_model": self.base_model,
             "architecture": self.architecture,
@@ -196,7 +247,22 @@ class Pack:
             "calibration": list(self.calibration) if self.calibration else None,
             "licence": self.licence,
             "card": self.card,
+        } | {
+            name: value
+            for name, value in {
+                "adapter": self.adapter,
+                "allow_pickle": self.allow_pickle,
+                "made_by": self.made_by,
+                "location": str(self.folder) if self.manifest else "",
+            }.items()
+            if value
         }
+
+    def _files(self) -> dict[str, Any]:
+        if self.kind != "transformers":
+            return {"text": self.text.to_dict(), "vision": self.vision.to_dict()}
+        roles = dict.fromkeys(part.role for part in self.parts)
+        return {role: [p.to_dict() for p in self.parts if p.role == role] for role in roles}
 
 
 def read_pack(folder: Path) -> Pack:
@@ -220,14 +286,31 @@ def read_pack(folder: Path) -> Pack:
             f"{path} has the schema {found!r}; {SCHEMA!r} is expected.",
             todo="The pack may need a newer napari-fada.",
         )
-    fields = _Fields(path, data)
-    files = _Fields(path, fields.get("files", dict, {}))
+    fields = Fields(path, data)
+    location = fields.get("location", str, "")
+    if location and not Path(location).is_absolute():
+        raise fields.wrong("location", location)
+    files = fields.files(anywhere=bool(location))
+    kind = fields.get("kind", str, "")
+    one = {"text": PackFile(""), "vision": PackFile("")}
+    if kind != "transformers":
+        for role in one:
+            if len(files.get(role, ())) != 1:
+                raise fields.wrong(f"files.{role}", list(files.get(role, ())))
+            (one[role],) = files[role]
+    elif not any(files.values()):
+        raise fields.wrong("files", {})
     return Pack(
         name=fields.name("name"),
-        folder=folder,
-        text=fields.file(files.get("text", dict, {})),
-        vision=fields.file(files.get("vision", dict, {})),
-        kind=fields.get("kind", str, ""),
+        folder=Path(location) if location else folder,
+        text=one["text"],
+        vision=one["vision"],
+        kind=kind,
+        parts=tuple(f for some in files.values() for f in some) if kind == "transformers" else (),
+        adapter=fields.name("adapter") if fields.get("adapter", str, "") else "",
+        allow_pickle=fields.get("allow_pickle", bool, False),
+        manifest=folder if location else None,
+        made_by=fields.get("made_by", str, ""),
         full=fields.name("full") if fields.get("full", str, "") else "",
         image_size=fields.image_size(),
         classes=fields.strings("classes"),
@@ -275,61 +358,3 @@ def with_digests(pack: Pack) -> Pack:
         text=replace(pack.text, sha256=sha256_of(pack.text_path)),
         vision=replace(pack.vision, sha256=sha256_of(pack.vision_path)),
     )
-
-
-class _Fields:
-    """Reads the members of ``pack.json`` and complains about the one that is wrong."""
-
-    def __init__(self, path: Path, data: dict[str, Any]) -> None:
-        self._path, self._data = path, data
-
-    def get(self, key: str, kind: type[_T], default: _T) -> _T:
-        value = self._data.get(key)
-        if value is None:
-            return default
-        if not isinstance(value, kind):
-            raise self._wrong(key, value)
-        return value
-
-    def name(self, key: str) -> str:
-        """Return the name of something inside the pack's folder, never a path out of it."""
-        value = self.get(key, str, "")
-        if not value or value in (".", "..") or PurePath(value).name != value or "\\" in value:
-            raise self._wrong(key, value)
-        return value
-
-    def file(self, data: dict[str, Any]) -> PackFile:
-        fields = _Fields(self._path, data)
-        sha256, size = fields.get("sha256", str, ""), fields.get("size", int, 0)
-        return PackFile(fields.name("name"), sha256.lower(), size)
-
-    def strings(self, key: str) -> tuple[str, ...]:
-        values = self.get(key, list, [])
-        if not all(isinstance(value, str) for value in values):
-            raise self._wrong(key, values)
-        return tuple(values)
-
-    def image_size(self) -> tuple[int, int] | None:
-        value = self.get("image_size", list, [])
-        if not value:
-            return None
-        if len(value) != 2 or not all(isinstance(n, int) and 0 < n <= 1 << 14 for n in value):
-            raise self._wrong("image_size", value)
-        return value[0], value[1]
-
-    def calibration(self) -> tuple[float, float] | None:
-        value = self.get("calibration", list, [])
-        if not value:
-            return None
-        if len(value) != 2 or not all(isinstance(n, int | float) for n in value):
-            raise self._wrong("calibration", value)
-        slope, offset = map(float, value)
-        if not (math.isfinite(slope) and math.isfinite(offset)):
-            raise self._wrong("calibration", value)
-        return slope, offset
-
-    def _wrong(self, key: str, value: object) -> ModelError:
-        return ModelError(
-            f"{self._path} is malformed: {key!r} cannot be {value!r}.",
-            todo="Install the pack again.",
-        )
