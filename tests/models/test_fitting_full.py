@@ -16,8 +16,9 @@ from napari_fada.engines.hardware import Memory
 from napari_fada.errors import ModelError
 from napari_fada.models import find_pack
 from napari_fada.models.fitting import Options, check_fits, estimate
-from napari_fada.models.fitting_full import check_full
+from napari_fada.models.fitting_full import check_full, checkpoint_of
 from napari_fada.models.needs_torch import Checkpoint, needs_full
+from napari_fada.models.pack import PackFile
 
 GB = 1_000_000_000
 FULL = find_pack("fada-mini").folder / "full"
@@ -67,6 +68,21 @@ def test_the_embedded_model_is_read() -> None:
     with pytest.raises(ModelError, match="does not fit into memory"):
         check_fits(pack, free=Memory(GB, 100_000_000))
     assert check_fits(pack, free=Memory(GB, 100_000_000), force=True).needed == found.needed
+
+
+def test_the_files_of_a_pack_count_with_its_adapter(tmp_path: Path) -> None:
+    weights = {"w": {"dtype": "F16", "shape": [1000, 1000], "data_offsets": [0, 2_000_000]}}
+    write(tmp_path, {"hidden_size": 64}, weights)
+    write(tmp_path / "lora", {}, weights)
+    plain = replace(find_pack("fada-mini"), kind="transformers", folder=tmp_path)
+    assert checkpoint_of(plain).parameters == 1_000_000
+    with_it = replace(plain, adapter="lora")
+    assert checkpoint_of(with_it).parameters == 2_000_000
+    names = ("config.json", "model.safetensors", "lora/model.safetensors")
+    listed = replace(plain, parts=tuple(PackFile(name) for name in names))
+    assert checkpoint_of(listed).parameters == 2_000_000
+    (tmp_path / "model.safetensors").rename(tmp_path / "model.bin")
+    assert checkpoint_of(plain).parameters > 0  # by its size: it is not opened
 
 
 def test_what_would_help_is_said() -> None:

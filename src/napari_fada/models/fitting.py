@@ -17,10 +17,9 @@ from napari_fada.engines.llama.image import Picture
 from napari_fada.engines.llama.plan import SMALL, Plan
 from napari_fada.errors import ModelError
 from napari_fada.models.estimates import SMALL_IMAGE, Estimate, Options, does_not_fit
-from napari_fada.models.fitting_full import check_full, estimate_full
+from napari_fada.models.fitting_full import check_full, checkpoint_of, estimate_full
 from napari_fada.models.gguf_header import read_header
 from napari_fada.models.needs_gguf import Needs, Text, Vision, needs
-from napari_fada.models.needs_torch import Checkpoint
 from napari_fada.models.pack import Pack
 from napari_fada.models.profiles import profile_of
 
@@ -58,7 +57,7 @@ def estimate(
     """
     options = options or Options()
     if pack.kind == "transformers":
-        return estimate_full(pack.name, Checkpoint.of(pack.folder), options, pack.image_size)
+        return estimate_full(pack.name, checkpoint_of(pack), options, pack.image_size)
     text_file, vision_file = pack.inspect()
     text, vision = _text(*_stamp(text_file.path)), _vision(*_stamp(vision_file.path))
     tokens = _image_tokens(pack, options, profile_of(pack, text_file, vision_file).picture, vision)
@@ -146,7 +145,7 @@ def check_fits(
     """
     options, free = options or Options(), free or memory()
     if pack.kind == "transformers":
-        model, size = Checkpoint.of(pack.folder), pack.image_size
+        model, size = checkpoint_of(pack), pack.image_size
         return check_full(pack.name, model, options, size, free=free, force=force)
     found = estimate(pack, options, cards=cards)
     if force or found.fits(free):

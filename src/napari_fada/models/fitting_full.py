@@ -8,9 +8,31 @@ from napari_fada.engines.hardware import Memory, cores, memory, size_text
 from napari_fada.engines.llama.image import Picture
 from napari_fada.models.estimates import SMALL_IMAGE, Estimate, Options, does_not_fit
 from napari_fada.models.needs_torch import Checkpoint, needs_full
+from napari_fada.models.pack import Pack
 
 #: What the engine computes in on a processor unless told otherwise.
 _USUAL = "float32"
+
+
+def checkpoint_of(pack: Pack) -> Checkpoint:
+    """Read what the files of a pack in full precision say, the adapter's among them.
+
+    Raises
+    ------
+    ModelError
+        If one is missing or damaged.
+    """
+    paths = [pack.folder / file.name for file in pack.files if file.name] or [
+        file
+        for part in (pack.folder, pack.adapter_path)
+        if part and part.is_dir()
+        for file in part.iterdir()
+    ]
+    weights = [path for path in paths if path.suffix == ".safetensors"]
+    pickled = [path for path in paths if path.suffix in (".bin", ".pt", ".pth")]
+    # Those tell nothing without being run; most are stored in two bytes a weight.
+    parameters = sum(path.stat().st_size for path in pickled if path.is_file()) // 2
+    return Checkpoint.of(pack.folder, weights, parameters)
 
 
 def estimate_full(
