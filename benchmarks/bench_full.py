@@ -1,7 +1,8 @@
 """Five phases in full precision: our engine, llama.cpp, and transformers used the plain way.
 
-One scan, one run, the same number of threads. The plain way is ``generate()`` for each of the four
-questions, with the image encoded each time, free and greedy, to the same number of tokens.
+One scan, one run, the same number of threads. On a machine that does other work too, compare the
+processor seconds, with one thread. The plain way is ``generate()`` for each of the four questions,
+with the image encoded each time, free and greedy, to the same number of tokens.
 ``--model`` names a folder made by make_random_model.py --keep, whose engines give the answers of
 canned.py; without it fada-mini answers for itself.
 """
@@ -45,15 +46,15 @@ def ask(engine: Any, image: Image, lengths: Lengths) -> dict[str, float]:
     """Ask as the pipeline does: the view, which decides the classes, then the rest."""
     asked = prompts()
     with closing(engine):
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
         done: list[Completion] = []
         for group in ([asked[1]], [asked[0], *asked[2:]]):
             found = (e for e in engine.ask(image, group) if isinstance(e, Completion))
             done += sorted(found, key=lambda c: c.prompt)
-        seconds = time.perf_counter() - began
+        seconds, work = time.perf_counter() - began, time.process_time() - worked
     done[:2] = done[1::-1]  # in the order of prompts()
     lengths[:] = [len(c.tokens) for c in done]
-    return {"seconds": seconds, "image": sum(c.image_seconds for c in done)}
+    return {"seconds": seconds, "cpu": work, "image": sum(c.image_seconds for c in done)}
 
 
 def plain(folder: Path, image: Image, size: tuple[int, int], lengths: Lengths) -> dict[str, float]:
@@ -68,7 +69,7 @@ def plain(folder: Path, image: Image, size: tuple[int, int], lengths: Lengths) -
     pixels = prepare(image, (size[1], size[0]))
     down, across = patching.grid(pixels)
     marks = "<|vision_start|>" + "<|image_pad|>" * (down * across // 4) + "<|vision_end|>"
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), time.process_time()
     for prompt, length in zip(prompts(), lengths, strict=True):
         text = f"<|im_start|>user\n{marks}{prompt.text}<|im_end|>\n<|im_start|>assistant\n"
         numbers = torch.tensor([words.tokenise(text.encode(), special=True)])
@@ -79,7 +80,7 @@ def plain(folder: Path, image: Image, size: tuple[int, int], lengths: Lengths) -
             mm_token_type_ids=(numbers == model.config.image_token_id).long(),
             min_new_tokens=length, max_new_tokens=length, do_sample=False, pad_token_id=0,
         )  # fmt: skip
-    return {"seconds": time.perf_counter() - began}
+    return {"seconds": time.perf_counter() - began, "cpu": time.process_time() - worked}
 
 
 def main() -> None:
@@ -138,10 +139,13 @@ def main() -> None:
     for name, run in ways.items():
         if not any(part in name for part in args.skip):
             found[name] = run()
-            print(name, json.dumps({k: round(v, 2) for k, v in found[name].items()}), lengths)
-    base = found["float32, one batch"]["seconds"]
-    for name, result in found.items():
-        print(f"  {name:30s} {result['seconds']:7.2f} s  {result['seconds'] / base:5.2f} ×")
+            rounded = {k: round(v, 2) for k, v in found[name].items()}
+            print(name, json.dumps(rounded), lengths, flush=True)
+    for measure in ("seconds", "cpu"):
+        base = found["float32, one batch"][measure]
+        print("processor seconds" if measure == "cpu" else measure)
+        for name, result in found.items():
+            print(f"  {name:30s} {result[measure]:7.2f}  {result[measure] / base:5.2f} ×")
     print("load", [round(x, 1) for x in os.getloadavg()])
 
 

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from napari_fada import __version__
 from napari_fada.cli_convert import register as register_convert
+from napari_fada.cli_full import AdapterOption, DeviceOption, DtypeOption, PrecisionOption
 from napari_fada.cli_hardware import (
     CheckOption,
     ContextOption,
@@ -137,6 +138,10 @@ def run(
     gpu_layers: GpuLayersOption = None,
     context: ContextOption = None,
     image_tokens: ImageTokensOption = None,
+    precision: PrecisionOption = "",
+    adapter: AdapterOption = None,
+    device: DeviceOption = None,
+    dtype: DtypeOption = None,
     check_memory: CheckOption = True,
     as_json: JsonFlag = False,
 ) -> None:
@@ -158,6 +163,7 @@ def run(
     from napari_fada.records.project import Project
     from napari_fada.scans import iter_files
 
+    full = {k: v for k, v in (("device", device), ("dtype", dtype)) if v is not None}
     end = None
     with explained(), interruptible() as cancel, ExitStack() as stack:
         kept = stack.enter_context(Project.open(project)) if project else None
@@ -169,6 +175,9 @@ def run(
             n_ctx=context,
             image_tokens=image_tokens,
             force=not check_memory,
+            precision=precision,
+            adapter=adapter,
+            **full,
         )
         try:
             events = batch.run_scans(

@@ -136,6 +136,8 @@ def test_errors_come_before_anything_is_loaded(
     monkeypatch.setattr(room, "transformers_engine", refuse)
     with pytest.raises(ModelError, match="gpu_layers is for llama"):
         nf.load_engine(tiny, gpu_layers=3)
+    with pytest.raises(ModelError, match="dtype is for models in full precision"):
+        nf.load_engine("fada-mini", dtype="bfloat16")
     with pytest.raises(ModelError, match="no precision 'double'"):
         nf.load_engine(tiny, precision="double")
     folder = shutil.copytree(tiny, tmp_path / "broken")
@@ -167,3 +169,31 @@ def test_another_architecture_is_named(tmp_path: Path) -> None:
     folder = make_checkpoint(tmp_path / "other", "qwen3-vl")
     with pytest.raises(EngineError, match=r"Qwen3VLForConditionalGeneration.*models convert"):
         nf.load_engine(folder, hosted=False)
+
+
+def test_run_takes_a_folder_and_its_precision(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command line reaches the engine; it is kept in this process, which is faster."""
+    from PIL import Image
+    from typer.testing import CliRunner
+
+    from napari_fada.cli import app
+
+    original = nf.load_engine
+    monkeypatch.setattr(
+        "napari_fada.models.load_engine",
+        lambda *args, **kwargs: original(*args, hosted=False, **kwargs),
+    )
+    Image.fromarray(FRAME).save(tmp_path / "scan.png")
+    if not FULL.is_dir():
+        pytest.skip("installed without the full-precision weights")
+    arguments = ["run", str(tmp_path / "scan.png"), "--out", str(tmp_path / "out")]
+    arguments += ["--precision", "full", "--device", "cpu", "--dtype", "bfloat16"]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    reading = json.loads((tmp_path / "out" / "scan.fada.json").read_text())
+    assert reading["model"]["quantisation"] == "bfloat16 on cpu"
+    refused = CliRunner().invoke(app, [*arguments[:4], "--device", "cpu"])
+    assert refused.exit_code == 3
+    assert "device is for models in full precision" in refused.output

@@ -28,6 +28,8 @@ FAMILY = "qwen3.5"
 _MODULES = ("torch", "transformers", "safetensors", "tokenizers")
 #: What only llama.cpp knows.
 _OTHERS = ("gpu_layers", "lanes")
+#: What only this engine knows.
+FULL_ONLY = frozenset({"device", "dtype", "merge", "allow_pickle"})
 _ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin")
 
 

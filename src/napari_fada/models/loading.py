@@ -14,7 +14,7 @@ from napari_fada.engines.protocol import Engine, EngineInfo
 from napari_fada.errors import ModelError
 from napari_fada.models.catalogue import check_pin, find_pack
 from napari_fada.models.fitting import Options, check_fits
-from napari_fada.models.full import find_full, load_full
+from napari_fada.models.full import FULL_ONLY, find_full, load_full
 from napari_fada.models.gguf_files import GgufFile
 from napari_fada.models.pack import Pack, with_digests
 from napari_fada.models.profiles import Profile, profile_of
@@ -87,6 +87,11 @@ def load_engine(
         raise ModelError(
             f"The model {pack.name} is of the kind {pack.kind!r}; this version runs 'gguf'.",
             todo="It may need a newer napari-fada.",
+        )
+    for name in FULL_ONLY & options.keys():
+        raise ModelError(
+            f"{name} is for models in full precision; {pack.name} runs in llama.cpp.",
+            todo="Leave it out, or ask for precision='full' if the model has such weights.",
         )
     pack.verify()
     check_pin(pack)
