@@ -163,7 +163,7 @@ def run(
     from napari_fada.records.project import Project
     from napari_fada.scans import iter_files
 
-    full = {k: v for k, v in (("device", device), ("dtype", dtype)) if v is not None}
+    full: dict[str, Any] = {"device": device, "dtype": dtype}
     end = None
     with explained(), interruptible() as cancel, ExitStack() as stack:
         kept = stack.enter_context(Project.open(project)) if project else None
@@ -177,7 +177,7 @@ def run(
             force=not check_memory,
             precision=precision,
             adapter=adapter,
-            **full,
+            **{name: value for name, value in full.items() if value is not None},
         )
         try:
             events = batch.run_scans(
