@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -324,6 +325,23 @@ def test_cancelled_before_while_seeing_and_while_writing(
             assert answer.text.startswith(part.text)
 
 
+def test_the_attention_of_an_image_is_looked_at_in_parts(
+    full: Path, scan: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_fada.engines import brake
+    from napari_fada.engines.transformers import attention
+
+    looks: list[int] = []
+    with TransformersEngine(full, info=INFO, image_size=SIZE, device="cpu") as engine:
+        monkeypatch.setattr(brake.Brake, "sometimes", lambda _: bool(looks.append(1)))
+        whole, before = engine.embed(scan), len(looks)
+        monkeypatch.setattr(attention, "_PART", 16)
+        parts = engine.embed(scan)
+    layers, patches = 5, 144
+    assert len(looks) - 2 * before == layers * (patches // 16 - 1)
+    np.testing.assert_allclose(parts, whole, atol=1e-5)
+
+
 def test_an_answer_that_is_left_makes_room_for_the_next(
     mini: TransformersEngine, scan: Image, prompts
 ) -> None:
@@ -534,6 +552,24 @@ def test_pickled_weights_are_read_with_consent_only(
     torch.save({"x": threading.Lock}, folder / "pytorch_model.bin")
     with pytest.raises(EngineError, match="more than tensors"):
         TransformersEngine(folder, info=INFO, device="cpu", allow_pickle=True)
+
+
+def test_nothing_of_theirs_may_look_for_a_network(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The variables are set before the import; without a network the folder loads all the same."""
+    import socket
+
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    lib.library.cache_clear()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a connection was tried")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    TransformersEngine(tiny, info=INFO, device="cpu").close()
+    assert os.environ["HF_HUB_OFFLINE"] == os.environ["TRANSFORMERS_OFFLINE"] == "1"
 
 
 def test_torch_that_is_not_there(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:

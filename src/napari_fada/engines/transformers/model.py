@@ -12,6 +12,7 @@ from napari_fada.engines.brake import Aborted, Brake
 from napari_fada.engines.decoding import Row
 from napari_fada.engines.llama.template import ChatTemplate
 from napari_fada.engines.protocol import Image
+from napari_fada.engines.transformers.attention import watch
 from napari_fada.engines.transformers.library import explained, library
 from napari_fada.engines.transformers.pixels import read_patching
 from napari_fada.engines.transformers.rows import Rows
@@ -70,12 +71,14 @@ class Model:
         self.vocabulary.table  # noqa: B018 - read now: a large vocabulary takes a second
 
     def _watch(self, brake: Brake) -> None:
-        """Ask the brake before every matrix product: the longest thing that is not divisible."""
+        """Ask the brake before every matrix product, and between parts of the image's attention."""
 
         def look(*_: Any) -> None:
             if brake.sometimes():
                 raise Aborted
 
+        for block in self._whole.model.visual.blocks:
+            watch(block.attn, look)
         for module in self._whole.modules():
             if isinstance(module, library().torch.nn.Linear):
                 module.register_forward_pre_hook(look)

@@ -9,6 +9,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from napari_fada.engines.transformers import attention
 from napari_fada.engines.transformers.library import explained, library, version
 from napari_fada.errors import EngineError
 
@@ -78,10 +79,12 @@ def load_model(folder: Path, config: Any, *, dtype: Any, allow_pickle: bool = Fa
             todo="Save the model again with safetensors, or allow it with allow_pickle=True if "
             "you trust where it comes from.",
         )
+    attention.register()
+    ways = {"": "sdpa", "vision_config": attention.NAME}
     with explained(f"loading {folder.name}"):
         try:
             model, said = transformers.Qwen3_5ForConditionalGeneration.from_pretrained(
-                folder, config=config, dtype=dtype, attn_implementation="sdpa",
+                folder, config=config, dtype=dtype, attn_implementation=ways,
                 local_files_only=True, trust_remote_code=False, use_safetensors=safe,
                 output_loading_info=True,
             )  # fmt: skip
