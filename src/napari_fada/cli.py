@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.table import Table
 
 from napari_fada import __version__
 from napari_fada.cli_convert import register as register_convert
@@ -27,6 +26,7 @@ from napari_fada.cli_hardware import (
 from napari_fada.cli_hardware import (
     register as register_hardware,
 )
+from napari_fada.cli_models import models_app
 from napari_fada.cli_project import project_app
 from napari_fada.cli_shared import JsonFlag, err, explained, interruptible, line, out, progress_bar
 from napari_fada.errors import ModelError
@@ -41,7 +41,6 @@ app = typer.Typer(
 )
 export_app = typer.Typer(no_args_is_help=True, help="Write corrected records for training.")
 import_app = typer.Typer(no_args_is_help=True, help="Bring existing labels into a project.")
-models_app = typer.Typer(no_args_is_help=True, help="Model packs on this computer.")
 train_app = typer.Typer(no_args_is_help=True, help="Train the embedded model again.")
 app.add_typer(export_app, name="export")
 app.add_typer(import_app, name="import")
@@ -307,27 +306,6 @@ def import_fada(
     for problem in summary.problems:
         err.print(problem, highlight=False)
     raise typer.Exit(1 if summary.problems else 0)
-
-
-@models_app.command("list")
-def models_list(as_json: JsonFlag = False) -> None:
-    """List the model packs that are found on this computer."""
-    from napari_fada.models import list_packs
-
-    table = Table("pack", "kind", "version", "licence", "size", "folder")
-    for pack in list_packs():
-        if as_json:
-            line(**pack.summary())
-        else:
-            row = pack.summary()
-            size = f"{row['size'] / 1e6:.1f} MB"
-            table.add_row(
-                *(str(row[k]) for k in ("name", "kind", "version", "licence")),
-                size,
-                str(row["folder"]),
-            )
-    if not as_json:
-        out.print(table)
 
 
 @train_app.command("mini")

@@ -8,6 +8,7 @@ one that was imported in place.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -217,6 +218,30 @@ def unpin(name: str) -> None:
     if name not in pins():
         raise ModelError(f"{name} is not pinned.")
     set_pin(name, None)
+
+
+def set_prompts(entry: Entry, name: str) -> None:
+    """Ask a model with another prompt set from now on; its description says so.
+
+    Raises
+    ------
+    ModelError
+        If its description cannot be changed.
+    """
+    pack, path = entry.pack, entry.home / "pack.json"
+    if pack is None or not entry.writable:
+        raise ModelError(
+            f"The description of {entry.name} cannot be changed: {entry.problem or path}",
+            todo="Give the prompts when it is run (--prompt-set), or import the model anew.",
+        )
+    try:
+        content = json.loads(path.read_text(encoding="utf-8")) | {"prompt_set": name}
+        draft = path.with_suffix(".new")
+        text = json.dumps(content, indent=2, ensure_ascii=False)
+        draft.write_text(text + "\n", encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        raise ModelError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
 def remove(entry: Entry) -> list[Path]:

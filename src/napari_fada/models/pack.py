@@ -307,7 +307,7 @@ def read_pack(folder: Path) -> Pack:
         vision=one["vision"],
         kind=kind,
         parts=tuple(f for some in files.values() for f in some) if kind == "transformers" else (),
-        adapter=fields.name("adapter") if fields.get("adapter", str, "") else "",
+        adapter=_adapter(fields, location),
         allow_pickle=fields.get("allow_pickle", bool, False),
         manifest=folder if location else None,
         made_by=fields.get("made_by", str, ""),
@@ -322,6 +322,12 @@ def read_pack(folder: Path) -> Pack:
         card=fields.name("card") if fields.get("card", str, "") else "",
         **{k: fields.get(k, str, "") for k in ("version", "base_model", "architecture", "licence")},
     )
+
+
+def _adapter(fields: Fields, location: str) -> str:
+    """Return the adapter's sub-folder; of a pack in place it may lie anywhere."""
+    named = fields.get("adapter", str, "")
+    return named if location or not named else fields.name("adapter")
 
 
 def pack_from_files(first: Path, second: Path | None = None) -> Pack:

@@ -11,6 +11,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import platformdirs
+
 from napari_fada.engines.conventions import Convention
 from napari_fada.engines.protocol import Prompt, Task
 from napari_fada.errors import ModelError
@@ -31,6 +33,19 @@ _REQUIRED = ("interpret", "classify", "detect", "segment")
 _MAX_TOKENS = {"classify": 256}
 _DEFAULT_MAX_TOKENS = 1024
 _USUAL = Convention()
+
+
+def user_prompts() -> Path:
+    """Return the folder of the prompt sets that the user brought."""
+    return platformdirs.user_data_path("napari-fada", appauthor=False) / "prompt_sets"
+
+
+def prompt_sets() -> list[str]:
+    """Return the names of the prompt sets that can be loaded by name."""
+    names = {p.name for p in files(__package__).joinpath("prompt_sets").iterdir()}
+    own = user_prompts()
+    names |= {p.name for p in own.glob("*.toml")} if own.is_dir() else set()
+    return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +75,9 @@ class PromptSet:
 
     @classmethod
     def load(cls, name_or_path: str | Path = DEFAULT_PROMPTS) -> PromptSet:
-        """Read a prompt set that comes with the package, by name, or any TOML file, by path.
+        """Read a prompt set by name, or any TOML file by path.
+
+        A name is that of one that comes with the package, or of one in `user_prompts`.
 
         Raises
         ------
@@ -69,14 +86,17 @@ class PromptSet:
         """
         bundled = files(__package__).joinpath("prompt_sets")
         source = bundled.joinpath(f"{name_or_path}.toml")
+        own = user_prompts() / f"{name_or_path}.toml"
         try:
             if isinstance(name_or_path, str) and source.is_file():
                 text = source.read_text(encoding="utf-8")
+            elif isinstance(name_or_path, str) and own.is_file():
+                text = own.read_text(encoding="utf-8")
             else:
                 text = Path(name_or_path).read_text(encoding="utf-8")
             data = tomllib.loads(text)
         except (OSError, ValueError) as error:
-            known = ", ".join(sorted(p.name.removesuffix(".toml") for p in bundled.iterdir()))
+            known = ", ".join(prompt_sets())
             raise ModelError(
                 f"The prompt set {str(name_or_path)!r} cannot be read: {error}.",
                 todo=f"Give a TOML file, or one of: {known}.",

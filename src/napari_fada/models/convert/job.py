@@ -220,6 +220,7 @@ def _write_pack(job: Conversion, base: Source, folder: Path, kind: str) -> None:
         architecture=found.architecture,
         base_model=known.base_model or base.folder.resolve().name,
         card="CARD.md",
+        made_by="convert",
     )
     (folder / "pack.json").write_text(
         json.dumps(pack.to_dict(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
