@@ -16,6 +16,7 @@ import typer
 from napari_fada import __version__
 from napari_fada.cli_convert import register as register_convert
 from napari_fada.cli_full import AdapterOption, DeviceOption, DtypeOption, PrecisionOption
+from napari_fada.cli_download import register as register_download
 from napari_fada.cli_hardware import (
     CheckOption,
     ContextOption,
@@ -46,6 +47,7 @@ app.add_typer(export_app, name="export")
 app.add_typer(import_app, name="import")
 app.add_typer(models_app, name="models")
 register_convert(models_app)
+register_download(models_app)
 register_hardware(models_app)
 app.add_typer(train_app, name="train")
 app.add_typer(project_app, name="project")
