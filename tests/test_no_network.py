@@ -40,7 +40,9 @@ def guarded(tmp_path: Path) -> dict[str, str]:
     return {
         **os.environ,
         **own,
-        "PYTHONPATH": str(tmp_path / "guard"),
+        "PYTHONPATH": os.pathsep.join(
+            filter(None, [str(tmp_path / "guard"), os.environ.get("PYTHONPATH")])
+        ),
         "FADA_NETWORK_LOG": str(tmp_path / "network.log"),
     }
 
@@ -55,6 +57,7 @@ def fada(environment: dict[str, str], *arguments: str) -> subprocess.CompletedPr
     return subprocess.run(
         [sys.executable, "-c", code, *arguments],
         env=environment,
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=240,
@@ -81,4 +84,23 @@ def test_the_command_line_needs_no_network(guarded: dict[str, str], tmp_path: Pa
     written = fada(guarded, "export", "fada", "-p", project, "-o", str(tmp_path / "e"))
     assert written.returncode == 0, written.stderr
     assert fada(guarded, "models", "list").returncode == 0
+    assert fada(guarded, "models", "download").returncode == 0  # shows what there is
+    asked = fada(guarded, "models", "download", "fada-mobile")  # nobody answers "yes"
+    assert "Connect to huggingface.co and download it?" in asked.stdout
     assert processes(guarded, "network") == set()
+
+
+def test_a_download_that_was_asked_for_does(guarded: dict[str, str], tmp_path: Path) -> None:
+    """So that the guard would have seen one that was not."""
+    code = "from napari_fada.cli import app; app()"
+    command = ["models", "download", "fada-mobile", "--into", str(tmp_path), "--yes", "--json"]
+    program = subprocess.Popen(
+        [sys.executable, "-c", code, *command], env=guarded, stdout=subprocess.PIPE, text=True
+    )
+    assert program.stdout is not None
+    said = [program.stdout.readline() for _ in range(2)]
+    program.kill()
+    program.communicate(timeout=60)
+    assert "Asking huggingface.co" in said[0]
+    assert '"waiting"' in said[1]
+    assert processes(guarded, "network")

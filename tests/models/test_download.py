@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -38,6 +40,8 @@ from napari_fada.models.download import (
 )
 from napari_fada.models.download.hub import hub as hub_address
 from napari_fada.models.download.web import Web, next_hop
+from napari_fada.models.full import find_full
+from napari_fada.models.library import Library, remove
 
 MINI = find_pack("fada-mini").folder
 TEXT, VISION = "some-model-q4_k_m.gguf", "mmproj-some-model-f16.gguf"
@@ -56,6 +60,29 @@ file = [
     {{ role = "text", name = "text.gguf", remote = "{text}" {more} }},
     {{ role = "vision", name = "vision.gguf", remote = "{vision}" }},
     {{ role = "card", name = "README.md", optional = true }},
+]
+"""
+
+FULL = """
+schema = "fada-catalogue/1"
+[[model]]
+name = "mirrored"
+kind = "transformers"
+profile = "qwen3.5"
+[[model.source]]
+repository = "someone/adapter"
+revision = "main"
+file = [
+    {{ role = "adapter", name = "adapter/adapter_config.json", remote = "adapter_config.json" }},
+    {{ role = "adapter", name = "adapter/adapter_model.safetensors", remote = "adapter_model.*" }},
+]
+[[model.source]]
+repository = "someone/base"
+revision = "main"
+file = [
+    {{ role = "weights", name = "model.safetensors" }},
+    {{ role = "config", name = "config.json", git_sha1 = "{git}" }},
+{rest}
 ]
 """
 
@@ -119,8 +146,9 @@ def test_a_model_comes_whole_and_is_found(
     assert manifest["downloaded_from"] == [f"{hub.url}/someone/some-model/tree/{COMMIT}"]
     assert "Mirrored model" in pack.card_path.read_text()
     assert sorted(p.name for p in pack.folder.iterdir()) == [
-        "CARD.md", "README.md", "pack.json", "text.gguf", "vision.gguf",
+        "CARD.md", "pack.json", "text.gguf", "vision.gguf",
     ]  # fmt: skip
+    assert "# Some model" in pack.card_path.read_text()
     assert [p.name for p in into.iterdir()] == ["mirrored"]  # nothing else is left
     total = sum(len(hub.files[n]) for n in (TEXT, VISION, "README.md"))
     assert sums(events, Planned)[0].size == total
@@ -129,6 +157,61 @@ def test_a_model_comes_whole_and_is_found(
     assert last.speed > 0
     monkeypatch.setenv("NAPARI_FADA_MODELS", str(into))
     assert "mirrored" in [found.name for found in list_packs()]
+
+
+def test_a_downloaded_model_is_in_the_library_and_can_be_removed(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NAPARI_FADA_MODELS", str(tmp_path / "models"))
+    fetch(tmp_path / "models")
+    entry = Library().entry("mirrored")
+    assert (entry.state, entry.removable) == ("present", True)
+    assert entry.size == len(hub.files[TEXT]) + len(hub.files[VISION])
+    assert remove(entry) == []
+    assert list((tmp_path / "models").iterdir()) == []
+
+
+def test_an_adapter_and_its_base(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two sources make one pack in full precision."""
+    full = MINI / "full"
+    adapter = {"peft_type": "LORA", "base_model_name_or_path": "unsloth/Base-4B"}
+    hub.files |= {path.name: path.read_bytes() for path in full.iterdir() if path.is_file()}
+    hub.files |= {
+        "adapter_config.json": json.dumps(adapter).encode(),
+        "adapter_model.safetensors": struct.pack("<Q", 2) + b"{}",
+    }
+    config = hub.files["config.json"]
+    git = hashlib.sha1(b"blob %d\0" % len(config) + config).hexdigest()
+    (tmp_path / "catalogue.toml").write_text(
+        FULL.format(
+            git=git,
+            rest="\n".join(
+                f'    {{ role = "config", name = "{path.name}" }},'
+                for path in full.iterdir()
+                if path.name not in ("config.json", "model.safetensors")
+            ),
+        )
+    )
+    pack = fetch(tmp_path / "models")[-1].pack
+    pack.verify()
+    assert pack.kind == "transformers"
+    assert pack.adapter_path == tmp_path / "models" / "mirrored" / "adapter"
+    assert (pack.adapter_path / "adapter_config.json").is_file()
+    model = find_full(pack.folder)
+    assert model is not None
+    assert model.adapter == pack.adapter_path
+    sources = json.loads((pack.folder / "pack.json").read_text())["downloaded_from"]
+    assert [address.split("/")[-3] for address in sources] == ["adapter", "base"]
+    monkeypatch.setenv("NAPARI_FADA_MODELS", str(tmp_path / "models"))
+    assert Library().entry("mirrored").state == "present"
+
+
+def test_a_wrong_git_hash_is_found(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.linked = False
+    catalogue(tmp_path, monkeypatch, more=f', git_sha1 = "{"cd" * 20}"')
+    assert "git hash" in failing(tmp_path)
 
 
 @pytest.mark.usefixtures("hub")

@@ -15,7 +15,9 @@ from typing import Any
 from napari_fada import __version__
 from napari_fada.models.convert.source import read_adapter, read_source
 from napari_fada.models.download.offers import Offer, OfferedFile
+from napari_fada.models.full import FAMILY
 from napari_fada.models.pack import Pack, PackFile, pack_from_files
+from napari_fada.models.profiles import find_profile
 
 
 def write_pack(
@@ -47,19 +49,21 @@ def write_pack(
         base_model=offer.base_model or pack.base_model,
         licence=offer.licence,
         profile=offer.profile or pack.profile,
-        prompt_set=offer.prompt_set or pack.prompt_set,
+        prompt_set=offer.prompt_set or find_profile(offer.profile or pack.profile).prompt_set,
         version=datetime.now(UTC).date().isoformat(),
         card="CARD.md",
+        made_by="download",
     )
     sources = {f.repository: f"{endpoint}/{f.repository}/tree/{f.revision}" for f, _ in files}
+    (folder / "CARD.md").write_text(_card(offer, pack, sources, files), encoding="utf-8")
     content: dict[str, Any] = pack.to_dict() | {"downloaded_from": list(sources.values())}
-    (folder / "CARD.md").write_text(_card(offer, pack, sources), encoding="utf-8")
-    fresh = folder / "pack.json.part"
+    fresh = folder / "pack.json.new"
     fresh.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     fresh.replace(folder / "pack.json")
 
 
 def _gguf(files: list[tuple[OfferedFile, Path]]) -> Pack:
+    """Describe a pair of GGUF files by what is in them."""
     text = next(path for file, path in files if file.role == "text")
     vision = next(path for file, path in files if file.role == "vision")
     found = pack_from_files(text, vision)
@@ -67,25 +71,48 @@ def _gguf(files: list[tuple[OfferedFile, Path]]) -> Pack:
 
 
 def _full(files: list[tuple[OfferedFile, Path]], folder: Path) -> Pack:
+    """Describe a transformers folder, and the adapter in it."""
     source = read_source(folder)
     adapters = {path.parent for file, path in files if file.role == "adapter"}
     for adapter in adapters:
         read_adapter(adapter)
-    raise NotImplementedError(source)
+    parts = tuple(
+        replace(PackFile.of(path), name=path.relative_to(folder).as_posix(), role=file.role)
+        for file, path in files
+        if file.role != "card"
+    )
+    return Pack(
+        name=folder.name,
+        folder=folder,
+        text=PackFile(""),
+        vision=PackFile(""),
+        kind="transformers",
+        architecture=source.architecture,
+        parts=parts,
+        adapter=next((adapter.name for adapter in adapters), ""),
+        profile=FAMILY,
+    )
 
 
-def _card(offer: Offer, pack: Pack, sources: dict[str, str]) -> str:
+def _card(
+    offer: Offer, pack: Pack, sources: dict[str, str], files: list[tuple[OfferedFile, Path]]
+) -> str:
+    """Write where the model is from, and below it the publisher's own card, if it came."""
     lines = [
         f"# {offer.title}",
         "",
-        f"{offer.about}.".replace("..", "."),
+        f"{offer.about or offer.title}.",
         "",
-        f"Downloaded by napari-fada {__version__} on {pack.version} from",
+        f"Downloaded by napari-fada {__version__} on {pack.version} from:",
+        "",
         *(f"- {address}" for address in sources.values()),
         "",
-        f"- licence: {offer.licence or 'not stated; see there'}",
-        f"- base model: {pack.base_model}",
+        f"Licence: {offer.licence or 'not stated; see there'}. Base model: {pack.base_model}.",
     ]
     if not offer.verified and offer.remark:
-        lines.append(f"- not verified: {offer.remark}")
-    return "\n".join(lines) + "\n"
+        lines += ["", f"Not verified: {offer.remark}"]
+    for file, path in files:
+        if file.role == "card":
+            lines += ["", "---", "", path.read_text(encoding="utf-8", errors="replace")]
+            path.unlink()
+    return "\n".join(lines).rstrip() + "\n"
