@@ -15,8 +15,8 @@ import typer
 
 from napari_fada import __version__
 from napari_fada.cli_convert import register as register_convert
-from napari_fada.cli_full import AdapterOption, DeviceOption, DtypeOption, PrecisionOption
 from napari_fada.cli_download import register as register_download
+from napari_fada.cli_full import AdapterOption, DeviceOption, DtypeOption, PrecisionOption
 from napari_fada.cli_hardware import (
     CheckOption,
     ContextOption,
