@@ -17,6 +17,7 @@ from napari_fada.errors import EngineError, ModelError
 from napari_fada.models import fitting_full
 from napari_fada.models import full as room
 from napari_fada.models.full import find_full
+from napari_fada.models.pack import PackFile
 from tiny_models import make_checkpoint
 
 pytest.importorskip("torch")
@@ -197,3 +198,32 @@ def test_run_takes_a_folder_and_its_precision(
     refused = CliRunner().invoke(app, [*arguments[:4], "--device", "cpu"])
     assert refused.exit_code == 3
     assert "device is for models in full precision" in refused.output
+
+
+def test_a_pack_of_the_kind_transformers(tiny: Path, tmp_path: Path) -> None:
+    """Its files are checked, and what it says of itself reaches the engine."""
+    folder = shutil.copytree(tiny, tmp_path / "packed")
+    roles = {"config": "config.json", "weights": "model.safetensors", "tokenizer": "tokenizer.json"}
+    pack = {
+        "schema": "fada-pack/1",
+        "name": "packed",
+        "kind": "transformers",
+        "version": "3",
+        "files": {role: [PackFile.of(folder / name).to_dict()] for role, name in roles.items()},
+        "image_size": [128, 96],
+        "classes": ["Brain"],
+    }
+    (folder / "pack.json").write_text(json.dumps(pack))
+    engine = nf.load_engine(folder, hosted=False, device="cpu")
+    try:
+        assert engine.info.classes == ("Brain",)
+        assert engine.info.model.pack == "packed"
+        assert engine.info.model.versions["pack"] == "3"
+        assert answer(engine).seen == (128, 96)
+    finally:
+        engine.close()
+    data = bytearray((folder / "model.safetensors").read_bytes())
+    data[-1] ^= 1
+    (folder / "model.safetensors").write_bytes(data)
+    with pytest.raises(ModelError, match=r"model\.safetensors .* is not the file it should be"):
+        nf.load_engine(folder, hosted=False, device="cpu")
