@@ -14,5 +14,6 @@ def user(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     folder = tmp_path_factory.mktemp("user")
     monkeypatch.setattr(platformdirs, "user_data_path", lambda *_, **__: folder / "data")
     monkeypatch.setattr(platformdirs, "user_cache_path", lambda *_, **__: folder / "cache")
+    monkeypatch.setattr(platformdirs, "user_config_path", lambda *_, **__: folder / "config")
     monkeypatch.delenv("NAPARI_FADA_MODELS", raising=False)
     return folder

@@ -18,10 +18,10 @@ from typing import Any, Literal
 
 from napari_fada.errors import ModelError, ModelMissingError
 from napari_fada.models.catalogue import PackProblem, embedded_folder, folders, iter_all
-from napari_fada.models.digests import sha256_of
 from napari_fada.models.fitting import Options, check_fits
 from napari_fada.models.pack import Pack
 from napari_fada.models.preferences import pins, set_pin
+from napari_fada.models.verifying import Verified, verify_steps
 
 State = Literal["present", "missing", "corrupt", "too_large"]
 
@@ -188,7 +188,7 @@ class Library:
 
 
 def pin(entry: Entry) -> dict[str, str]:
-    """Pin a name to the files that it stands for now; returns their SHA-256.
+    """Pin a name to the files that it stands for now, read to the last byte; returns their SHA-256.
 
     From then on `load_engine` takes, under this name, only a pack with these very files: another
     pack of the name is passed over, and one that has changed is refused.
@@ -201,8 +201,7 @@ def pin(entry: Entry) -> dict[str, str]:
     pack = entry.pack
     if pack is None or entry.state in ("missing", "corrupt"):
         raise ModelError(f"{entry.name} cannot be pinned: {entry.problem}")
-    pack.verify()
-    digests = {file.name: sha256_of(pack.folder / file.name) for file in pack.files}
+    digests = {e.file: e.sha256 for e in verify_steps(pack) if isinstance(e, Verified)}
     set_pin(pack.name, digests)
     return digests
 

@@ -114,7 +114,7 @@ def templates_of(source: str, path: Path) -> dict[str, str]:
     """
     functions = {
         node.name: node
-        for node in ast.walk(_parse(source, path))
+        for node in _parse(source, path).body
         if isinstance(node, ast.FunctionDef) and node.name in _FUNCTIONS.values()
     }
     missing = [name for name in _FUNCTIONS.values() if name not in functions]
