@@ -127,9 +127,9 @@ def main() -> None:
         return run
 
     ways: dict[str, Callable[[], dict[str, float]]] = {
-        "float32, one batch": full(),
+        "float32, one batch": full(batch=True),
         "float32, one after another": full(batch=False),
-        "bfloat16, one batch": full(dtype="bfloat16"),
+        "bfloat16, one batch": full(dtype="bfloat16", batch=True),
         "llama.cpp, float16": lambda: ask(LlamaEngine(*f16, **options), image, []),
         "generate() four times": lambda: plain(folder, image, size, lengths),
     }

@@ -237,6 +237,23 @@ def test_half_precision_reads_a_scan(full: Path, scan: Image, prompts, dtype: st
     assert {item["label"] for item in json.loads(boxes.text)} <= set(CLASSES)
 
 
+def test_large_models_in_float32_answer_one_after_another_on_a_processor(
+    tiny: Path, frame: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A product for a few rows costs there as much as one for each; elsewhere it does not."""
+    from napari_fada.engines.transformers import session
+
+    monkeypatch.setattr(session, "SMALL", 0)
+
+    def order(**options: Any) -> list[int]:
+        with TransformersEngine(tiny, info=INFO, device="cpu", threads=1, **options) as engine:
+            return [e.prompt for e in engine.ask(frame, FREE) if isinstance(e, Token)]
+
+    assert order() == sorted(order())
+    for options in ({"batch": True}, {"dtype": "bfloat16"}):
+        assert order(**options) != sorted(order(**options))
+
+
 def test_chance_is_repeated_with_its_seed(tiny: Path, frame: Image) -> None:
     def said(seed: int) -> list[str]:
         with TransformersEngine(

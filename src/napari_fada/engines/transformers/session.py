@@ -62,8 +62,9 @@ class TransformersEngine:
         Of PyTorch in this whole process. Default: one for a small model, else the physical cores.
     n_ctx : int, optional
         Tokens that image, question and answer may have together; default: as the model was made.
-    batch : bool
-        Decode the answers of one call together.
+    batch : bool, optional
+        Decode the answers of one call together. Default: yes, but for large models in float32 on
+        the processor, where a product for a few rows costs as much as one for each.
     forced : bool, optional
         Read the tokens that the form of the answer leaves no choice about in one go. Default:
         for all but small models.
@@ -97,7 +98,7 @@ class TransformersEngine:
         image_tokens: int | None = None,
         threads: int | None = None,
         n_ctx: int | None = None,
-        batch: bool = True,
+        batch: bool | None = None,
         forced: bool | None = None,
         style: JsonStyle = "auto",
         template: ChatTemplate | None = QWEN,
@@ -119,7 +120,8 @@ class TransformersEngine:
         self._info = _completed(info, where, kind, adapter is not None)
         self._style, self._template = style, template or QWEN
         self._forced = not small if forced is None else forced
-        self._together = batch
+        slow = where.type == "cpu" and kind == torch.float32 and not small
+        self._together = not slow if batch is None else batch
         self._temperature, self._seed = temperature, seed
         picture = picture or self._model.patching.picture
         if image_tokens is not None:
