@@ -127,6 +127,9 @@ def run(
     limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many files.")] = None,
     overlay: Annotated[bool, typer.Option(help="Also write a picture with the findings.")] = False,
     mode: Annotated[str, typer.Option(help="Map phase: strict or reference.")] = "strict",
+    prompt_set: Annotated[
+        str, typer.Option(help="Name or file of the prompts; default: the model's own.")
+    ] = "",
     project: Annotated[
         Path | None, typer.Option("--project", "-p", help="Keep the readings in this project too.")
     ] = None,
@@ -161,6 +164,7 @@ def run(
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     from napari_fada.models import load_engine
+    from napari_fada.pipeline import PromptSet
     from napari_fada.records.project import Project
     from napari_fada.scans import iter_files
 
@@ -178,9 +182,16 @@ def run(
             force=not check_memory,
             precision=precision,
             adapter=adapter,
+            prompt_set=prompt_set or None,
             **{name: value for name, value in full.items() if value is not None},
         )
         try:
+            prompts = PromptSet.load(engine.info.model.prompt_set)
+            if not as_json:
+                err.print(
+                    f"{engine.info.model.pack}, asked with {prompts.name} ({prompts.hash[:8]})",
+                    highlight=False,
+                )
             events = batch.run_scans(
                 engine,
                 scans,
@@ -188,6 +199,7 @@ def run(
                 frames=frames,
                 overlay=overlay,
                 project=kept,
+                prompts=prompts,
                 mode=chosen,
                 force=force,
                 limit=limit,

@@ -103,10 +103,11 @@ def _needs(model: str, options: dict[str, Any]) -> str:
     from napari_fada.models.fitting_text import options_text
 
     try:
-        need = estimate(find_pack(model), Options.of(options))
+        pack = find_pack(model)
+        need = estimate(pack, Options.of(options))
     except ModelError as error:
         return str(error)
     free = memory()
     sentence = need.sentence(free) + ("" if need.fits(free) else ": it does not fit")
     how = options_text(need).replace("; ", "\n")
-    return f"{sentence[0].upper()}{sentence[1:]}\n{how}"
+    return f"{sentence[0].upper()}{sentence[1:]}\n{how}\nAsked with the prompts {pack.prompt_set}"
