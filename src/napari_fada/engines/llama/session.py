@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +24,8 @@ from napari_fada.engines.llama.prefix import read_embeddings
 from napari_fada.engines.llama.template import QWEN, ChatTemplate, own_template
 from napari_fada.engines.llama.workspace import Workspace
 from napari_fada.engines.prefixes import Prefix
-from napari_fada.engines.protocol import Cancel, Completion, EngineInfo, Image, Prompt, Token
+from napari_fada.engines.protocol import Completion, EngineInfo, Image, Prompt, Token
+from napari_fada.engines.turns import TurnEngine
 from napari_fada.errors import EngineError
 
 #: Above this many tokens, or where one step takes this long, a decode can be interrupted.
@@ -38,7 +38,7 @@ def engine_versions() -> dict[str, str]:
     return {"llama-cpp-python": version("llama-cpp-python")}
 
 
-class LlamaEngine:
+class LlamaEngine(TurnEngine):
     """A model pack run by llama.cpp.
 
     Parameters
@@ -108,7 +108,7 @@ class LlamaEngine:
         self._style = style
         if image_tokens is not None:
             picture = replace(picture, max_area=image_tokens * picture.step**2)
-        self._brake = Brake()
+        super().__init__(Brake())
         self._model = Model(
             Path(text_gguf), Path(vision_gguf),
             threads=threads, gpu_layers=gpu_layers, watch=self._brake.look,
@@ -139,42 +139,10 @@ class LlamaEngine:
             size=size, picture=picture,
             cells=n_ctx, saved=SAVED_PREFIXES,
         )  # fmt: skip
-        self._closed = False
-        self._turn = 0
 
-    @property
-    def info(self) -> EngineInfo:
-        """What is loaded."""
-        return self._info
-
-    def __enter__(self) -> LlamaEngine:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Free the memory. Calling it twice is allowed."""
-        self._closed = True
-        self._turn += 1
-        self._stop_lanes()
+    def _free(self) -> None:
         self._room.close()
         self._model.free()
-
-    def ask(
-        self, image: Image, prompts: Sequence[Prompt], *, cancel: Cancel | None = None
-    ) -> Iterator[Token | Completion]:
-        """Answer prompts about one image, streaming (see :class:`protocol.Engine`)."""
-        check_image(image)
-        if self._closed:
-            raise EngineError("The model was closed.", todo="Load it again.")
-        self._turn += 1
-        return self._ask(image, prompts, cancel, self._turn)
 
     def embed(self, image: Image) -> npt.NDArray[np.float32]:
         """Return what the vision tower makes of a frame, (tokens, width)."""
@@ -183,29 +151,9 @@ class LlamaEngine:
         stretched = prepare(image, self._room.size(image))
         return read_embeddings(self._model, self._template.before, stretched)
 
-    def _ask(
-        self, image: Image, prompts: Sequence[Prompt], cancel: Cancel | None, turn: int
-    ) -> Iterator[Token | Completion]:
-        """Pass the events on as long as nothing else was asked in between."""
-        if self._turn == turn:
-            self._stop_lanes()
-            self._room.leave()
-            self._brake.hold(cancel)
-        try:
-            events = self._events(image, prompts)
-            while self._turn == turn:
-                event = next(events, None)
-                if event is None:
-                    return
-                yield event
-            raise EngineError(
-                "The engine was asked something else, or closed, before this answer was read.",
-                todo="Read each answer to its end before the next question.",
-            )
-        finally:
-            if self._turn == turn:
-                self._stop_lanes()
-                self._room.leave()
+    def _leave(self) -> None:
+        self._stop_lanes()
+        self._room.leave()
 
     def _stop_lanes(self) -> None:
         """End what an answer that was not read to its end may still compute."""

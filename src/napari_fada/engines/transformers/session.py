@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -21,16 +20,17 @@ from napari_fada.engines.llama.image import Picture, fingerprint, prepare
 from napari_fada.engines.llama.plan import SAVED_FRAMES, SAVED_PREFIXES, SMALL
 from napari_fada.engines.llama.template import QWEN, ChatTemplate
 from napari_fada.engines.prefixes import Prefix, PrefixStore
-from napari_fada.engines.protocol import Cancel, Completion, EngineInfo, Image, Prompt, Token
+from napari_fada.engines.protocol import Completion, EngineInfo, Image, Prompt, Token
 from napari_fada.engines.transformers.library import device as find_device
 from napari_fada.engines.transformers.library import library, precision
 from napari_fada.engines.transformers.model import Model, check_folder
 from napari_fada.engines.transformers.rows import Rows, size
 from napari_fada.engines.transformers.weights import versions
+from napari_fada.engines.turns import TurnEngine
 from napari_fada.errors import EngineError
 
 
-class TransformersEngine:
+class TransformersEngine(TurnEngine):
     """A model in full precision, run by transformers.
 
     It answers as `napari_fada.engines.llama.LlamaEngine` does: the same pixels, the same chat
@@ -108,7 +108,7 @@ class TransformersEngine:
     ) -> None:
         check_folder(Path(folder))
         torch = library().torch
-        self._brake = Brake()
+        super().__init__(Brake())
         where = find_device(device)
         kind = precision(dtype, where)
         self._model = Model(
@@ -133,42 +133,11 @@ class TransformersEngine:
         self._limit = n_ctx or self._model.trained_context
         self._current: tuple[Prefix, Any] | None = None
         self._store = PrefixStore[Any](SAVED_PREFIXES, SAVED_FRAMES, size)
-        self._closed = False
-        self._turn = 0
 
-    @property
-    def info(self) -> EngineInfo:
-        """What is loaded."""
-        return self._info
-
-    def __enter__(self) -> TransformersEngine:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Free the memory. Calling it twice is allowed."""
-        self._closed = True
-        self._turn += 1
+    def _free(self) -> None:
         self._current = None
         self._store.clear()
         self._model.free()
-
-    def ask(
-        self, image: Image, prompts: Sequence[Prompt], *, cancel: Cancel | None = None
-    ) -> Iterator[Token | Completion]:
-        """Answer prompts about one image, streaming (see :class:`protocol.Engine`)."""
-        check_image(image)
-        if self._closed:
-            raise EngineError("The model was closed.", todo="Load it again.")
-        self._turn += 1
-        return self._ask(image, prompts, cancel, self._turn)
 
     def embed(self, image: Image) -> npt.NDArray[np.float32]:
         """Return what the vision tower makes of a frame, (tokens, width)."""
@@ -176,23 +145,6 @@ class TransformersEngine:
         self._brake.hold(None)
         seen = self._model.see(prepare(image, self._target(image)))
         return np.asarray(seen.float().cpu().numpy(), dtype=np.float32)
-
-    def _ask(
-        self, image: Image, prompts: Sequence[Prompt], cancel: Cancel | None, turn: int
-    ) -> Iterator[Token | Completion]:
-        """Pass the events on as long as nothing else was asked in between."""
-        if self._turn == turn:
-            self._brake.hold(cancel)
-        events = self._events(image, prompts)
-        while self._turn == turn:
-            event = next(events, None)
-            if event is None:
-                return
-            yield event
-        raise EngineError(
-            "The engine was asked something else, or closed, before this answer was read.",
-            todo="Read each answer to its end before the next question.",
-        )
 
     def _events(self, image: Image, prompts: Sequence[Prompt]) -> Iterator[Token | Completion]:
         height, width = self._target(image)
