@@ -133,18 +133,21 @@ def one_scene_update(viewer: Any) -> Iterator[None]:
 
 
 def keep_shaders(viewer: Any, layers: Iterable[Any]) -> None:
-    """Let the meshes of Shapes layers keep their shader when their data change.
+    """Let the meshes of Shapes and Vectors layers keep their shader when their data change.
 
     vispy gives a mesh a new colour function with all new data, so that its program is
     compiled and linked again although the code is the same: 10 ms for each of the two
-    meshes of a layer. Nothing happens where there is no canvas.
+    meshes of a Shapes layer, and the one of a Vectors layer, at every frame that is scrolled
+    to. Nothing happens where there is no canvas.
     """
+    from vispy.visuals import MeshVisual
+
     visuals = getattr(_canvas(viewer), "layer_to_visual", {})
     for layer in layers:
-        visual = visuals.get(layer)
-        for part in getattr(getattr(visual, "node", None), "_subvisuals", ()):
+        node = getattr(visuals.get(layer), "node", None)
+        for part in (node, *getattr(node, "_subvisuals", ())):
             build = getattr(part, "_build_color_transform", None)
-            if build is not None:
+            if isinstance(part, MeshVisual) and build is not None:
                 part.unfreeze()
                 part._build_color_transform = _one_for_all(build)
                 part.freeze()
