@@ -64,7 +64,7 @@ def test_it_is_unloaded_after_its_time_and_loads_again_on_use(
     clock.now += 599
     assert engine.unload_if_idle() is None
     clock.now += 1
-    rest = engine.unload_if_idle()
+    rest = engine.unload_if_idle() or engine.rest  # the engine's own thread may have been first
     assert rest == engine.rest
     assert str(rest).startswith("unloaded to free ")
     assert str(rest).endswith(" MB; loads again on use")
@@ -92,7 +92,8 @@ def test_never_while_a_question_runs(clock: Clock) -> None:
         items.close()  # type: ignore[attr-defined]
         assert engine.unload_if_idle() is None  # its time begins with the end of the answer
         clock.now += 10
-        assert engine.unload_if_idle() is not None
+        engine.unload_if_idle()
+        assert engine.rest is not None  # by this call, or by the engine's own thread before it
     finally:
         engine.close()
 
@@ -165,7 +166,8 @@ def test_what_speaks_against_loading_again_is_told(clock: Clock) -> None:
     try:
         assert not asked  # who loads a model has looked already
         clock.now += 2
-        assert engine.unload_if_idle() is not None
+        engine.unload_if_idle()
+        assert engine.rest is not None  # by this call, or by the engine's own thread before it
         with pytest.raises(ModelError, match="3 GB"):
             ask(engine)
         assert ask(engine, "echo now") == "now"  # memory was freed meanwhile
