@@ -22,6 +22,7 @@ from napari_fada.records.annotation import Annotation
 from napari_fada.records.project import Project
 from napari_fada.workstation.adjudicate_widget import AdjudicateWidget
 from napari_fada.workstation.drawing import draw
+from napari_fada.workstation.models_panel.docking import show_models
 from napari_fada.workstation.session import session_of
 from napari_fada.workstation.widget import AnnotateWidget
 from napari_fada.workstation.worklist.docking import find_worklist, show_worklist
@@ -49,8 +50,10 @@ def main(scan: Path, out: Path) -> None:
         pixels = viewer.screenshot(canvas_only=False, flash=False)
         _save(pixels, out / f"{name}.png")
 
-    with tempfile.TemporaryDirectory() as folder:
-        session.adopt(Project.open(Path(folder) / "scans.fada", rater="Dr Example"))
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary, "study")  # its name is seen in the pictures
+        folder.mkdir()
+        session.adopt(Project.open(folder / "scans.fada", rater="Dr Example"))
         widget = AnnotateWidget(viewer)
         viewer.window.add_dock_widget(widget, name="FADA annotate", area="right")
         pump(0.5)
@@ -97,8 +100,10 @@ def main(scan: Path, out: Path) -> None:
         shoot("window-worklist")
         find_worklist(viewer).close_list()
         session.open_path(scan)
-        _adjudicate(viewer, Path(folder), pump)
+        _adjudicate(viewer, folder, pump)
         shoot("window-adjudicate")
+        _models(viewer, pump)
+        shoot("window-models")
         widget.close_session()
     viewer.close()
 
@@ -116,6 +121,14 @@ def _list(
     widget.ahead.pause(True)
     widget.session.next_scan()
     pump(1.5)
+
+
+def _models(viewer: napari.Viewer, pump: Callable[[float], None]) -> None:
+    """Show the models of this computer and of the catalogue, and ask about a download."""
+    panel = show_models(viewer)
+    while not panel.at_rest:
+        pump(0.1)
+    panel.list.choose("fada-mobile")
 
 
 def _adjudicate(viewer: napari.Viewer, folder: Path, pump: Callable[[float], None]) -> None:

@@ -11,6 +11,8 @@ from qtpy.QtWidgets import QSizePolicy, QTabWidget
 from napari_fada.workstation import napari_private as private
 from napari_fada.workstation.focus import FocusKeeper, tab_in_order
 from napari_fada.workstation.memory import recall, remember
+from napari_fada.workstation.models_panel.docking import NAME as MODELS
+from napari_fada.workstation.models_panel.docking import show_models
 from napari_fada.workstation.panels.cheat_sheet import CheatSheet
 from napari_fada.workstation.settings import settings
 from napari_fada.workstation.theme import Dress
@@ -39,7 +41,8 @@ class Comfort(QObject):
         self._dresses = [Dress(widget, viewer)]
         self.focus = FocusKeeper(viewer, widget.keys.table, self)
         self.focus.watch(widget)
-        self.layout = WindowLayout(viewer, widget.tabs, {NAME: lambda: show_worklist(viewer)}, self)
+        opened = {NAME: lambda: show_worklist(viewer), MODELS: lambda: show_models(viewer)}
+        self.layout = WindowLayout(viewer, widget.tabs, opened, self)
         self._sheet: CheatSheet | None = None
         private.dark_canvas(viewer)
         settings().events.text_percent.connect(self._scale)

@@ -26,6 +26,7 @@ from napari_fada.workstation.carrier import Carrier
 from napari_fada.workstation.comfort import Comfort
 from napari_fada.workstation.keys import Keys, KeyTable
 from napari_fada.workstation.model_state import ModelState
+from napari_fada.workstation.models_panel.docking import close_models
 from napari_fada.workstation.panels.classes import ClassesPanel
 from napari_fada.workstation.panels.frames import FramesDock
 from napari_fada.workstation.panels.gate import GatePanel
@@ -381,6 +382,7 @@ class AnnotateWidget(QWidget):
         self.saved.stop()
         self.report.flush()
         close_worklist(self.session.viewer)
+        close_models(self.session.viewer)
         self.ahead.close()
         self.carrier.close()
         self.frames.remove()

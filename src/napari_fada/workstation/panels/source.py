@@ -54,6 +54,7 @@ class SourcePanel(QWidget):
         browse = QPushButton("Browse")
         browse.setToolTip("Use a model pack, or a .gguf file with its mmproj beside it")
         menu = QMenu(browse)
+        menu.addAction("All models…", self._show_all_models)
         menu.addAction("A .gguf file…", self._browse_gguf)
         menu.addAction("A pack folder…", self._browse_folder)
         browse.setMenu(menu)
@@ -123,9 +124,10 @@ class SourcePanel(QWidget):
         return str(self.models.currentData() or DEFAULT_MODEL)
 
     def list_models(self) -> None:
-        """Show the packs on this computer; the embedded one is chosen."""
+        """Show the packs on this computer; the choice stays, at first it is the embedded one."""
         from napari_fada.models import list_packs
 
+        chosen = self.model
         self.models.blockSignals(True)
         self.models.clear()
         for pack in list_packs():
@@ -133,7 +135,10 @@ class SourcePanel(QWidget):
             self.models.setItemData(self.models.count() - 1, str(pack.folder), 3)
         if self.models.findData(DEFAULT_MODEL) < 0:
             self.models.insertItem(0, DEFAULT_MODEL, DEFAULT_MODEL)
-        self.models.setCurrentIndex(self.models.findData(DEFAULT_MODEL))
+        if self.models.findData(chosen) < 0 and Path(chosen).exists():
+            self.models.addItem(Path(chosen).name, chosen)
+        at = self.models.findData(chosen)
+        self.models.setCurrentIndex(at if at >= 0 else self.models.findData(DEFAULT_MODEL))
         self.models.blockSignals(False)
 
     def choose_model(self, name_or_path: str) -> None:
@@ -141,6 +146,11 @@ class SourcePanel(QWidget):
         if self.models.findData(name_or_path) < 0:
             self.models.addItem(Path(name_or_path).name, name_or_path)
         self.models.setCurrentIndex(self.models.findData(name_or_path))
+
+    def _show_all_models(self) -> None:
+        from napari_fada.workstation.models_panel.docking import show_models
+
+        show_models(self._session.viewer)
 
     def _browse_gguf(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Choose a model", "", "Models (*.gguf)")
