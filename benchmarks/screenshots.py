@@ -32,6 +32,7 @@ LARGEST = 200_000
 
 def main(scan: Path, out: Path) -> None:
     """Take the pictures."""
+    scan, out = scan.resolve(), out.resolve()
     out.mkdir(parents=True, exist_ok=True)
     viewer = napari.Viewer(show=True)
     viewer.window.resize(1280, 800)
