@@ -20,6 +20,7 @@ from napari_fada.workstation import napari_private as private
 from napari_fada.workstation.models_panel.docking import find_models, show_models
 from napari_fada.workstation.models_panel.jobs import duration
 from napari_fada.workstation.models_panel.model_list import USED
+from napari_fada.workstation.models_panel.widget import WIDTH
 from napari_fada.workstation.runner import Engines
 
 MINI = find_pack("fada-mini").folder
@@ -308,7 +309,7 @@ def test_readable_in_both_themes_and_not_wider(desk, panel):
             poor = [(w.text(), best_contrast(w)) for w in written(panel) if w.width() > 5]
             assert len(poor) > 5
             assert [p for p in poor if p[1] < 4.5] == [], (theme, name)
-    assert panel.width() <= 420
+    assert panel.minimumSizeHint().width() <= WIDTH
     assert window.width() == 1280
 
 
