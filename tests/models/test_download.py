@@ -19,8 +19,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hub_server import COMMIT, Hub
 
+from hub_server import COMMIT, Hub
 from napari_fada.errors import ModelError
 from napari_fada.models import find_pack, list_packs
 from napari_fada.models.download import (
