@@ -34,7 +34,8 @@ def test_every_action_is_on_it_with_its_key(active):
     sheet = active.widget.comfort.sheet
     assert sheet.isVisible()
     for action in ACTIONS:
-        assert action.text in texts(sheet)
+        # Classes without a key of their own are found by searching only.
+        assert (action.text in texts(sheet)) == bool(action.default)
         assert action.default.replace("Control", "Ctrl") in texts(sheet)
     assert sheet.search.hasFocus()
 

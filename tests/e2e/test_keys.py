@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
+from napari_fada.vocabulary import vocabulary
 from napari_fada.workstation.keys import ACTIONS, KeyTable
+from napari_fada.workstation.panels.classes import letters_of
 
 
 def press(target, key):
@@ -68,7 +70,7 @@ def test_a_taken_key_is_refused(desk):
 
 
 def test_no_two_actions_share_a_key():
-    keys = [a.default for a in ACTIONS]
+    keys = [a.default for a in ACTIONS if a.default]
     assert len(set(keys)) == len(keys)
 
 
@@ -80,7 +82,7 @@ def test_default_keys_take_nothing_of_naparis(desk):
     for layer in desk.session.layers.layers:
         native = set(type(layer).class_keymap) | set(desk.viewer.class_keymap)
         for action in ACTIONS:
-            if action.default not in meant:
+            if action.default and action.default not in meant:
                 assert coerce_keybinding(action.default) not in native, action
 
 
@@ -100,3 +102,31 @@ def test_search_chooses_a_class(desk):
     desk.qtbot.keyClick(classes.list, Qt.Key.Key_Return)
     assert desk.session.active_class == names[1]
     assert classes.search.text() == ""
+
+
+def test_every_class_is_found_by_few_letters(desk):
+    """The letters shown with a class choose it, whatever the view: four at most."""
+    classes = desk.widget.classes
+    texts = [classes.list.item(i).text() for i in range(classes.list.count())]
+    for category in vocabulary().categories:
+        letters = letters_of(category.name)
+        assert len(letters) <= 4, category.name
+        assert any(t.startswith(category.name) and f"O {letters} ⏎" in t for t in texts)
+        press(desk.viewer, "O")
+        desk.qtbot.keyClicks(classes.search, letters)
+        desk.qtbot.keyClick(classes.search, Qt.Key.Key_Return)
+        assert desk.session.active_class == category.name
+        assert classes.search.text() == ""
+
+
+def test_a_class_can_have_a_key_of_its_own(desk):
+    """It is that class's in every view, unlike the numbers."""
+    table = desk.widget.project.table
+    row = next(i for i, a in enumerate(ACTIONS) if a.name == "class:stomach")
+    table.item(row, 1).setText("Alt-Shift-1")
+    press(desk.layer("polygons"), "Alt-Shift-1")
+    assert desk.session.active_class == "stomach"
+    listed = desk.widget.classes.list
+    (text,) = [t for i in range(listed.count()) if (t := listed.item(i).text())[:7] == "stomach"]
+    assert "Alt-Shift-1" in text
+    assert KeyTable()["class:stomach"] == "Alt-Shift-1"

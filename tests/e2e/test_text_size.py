@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from napari.settings import get_settings
 from qtpy.QtWidgets import QApplication
 
@@ -31,3 +32,27 @@ def test_a_larger_text_everywhere(desk):
     QApplication.processEvents()
     assert points(desk.widget.counts) == small
     assert desk.layer("boxes").text.size == on_canvas
+
+
+@pytest.mark.parametrize("percent", [100, 125, 150])
+def test_nothing_is_cut_off_beside_review(desk, percent):
+    """Phases and Review fit into 732 pixels (a window of 800) and no text is cut off."""
+    desk.run()
+    widget = desk.widget
+    widget.phases.fold(False)
+    widget.tabs.setCurrentWidget(widget.review)
+    settings().text_percent = percent
+    content = widget.column.widget()
+
+    def fits():
+        assert content.minimumSizeHint().height() <= 732
+        assert widget.width() >= widget.column.width()
+        assert widget.column.viewport().width() >= content.minimumSizeHint().width()
+
+    desk.qtbot.waitUntil(fits)
+    assert content.minimumSizeHint().width() <= 512  # of 1280; the canvas keeps the rest
+    # What went into the menu of tools is there, and nothing is in both.
+    for name in ("split", "snap"):
+        button, entry = widget.tools.buttons[name], widget.tools.entries[name]
+        assert button.isHidden() == entry.isVisible() == (percent > 100)
+    settings().text_percent = 100

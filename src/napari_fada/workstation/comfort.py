@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from napari_fada.workstation.widget import AnnotateWidget
 
 TIP = "fada-tip"
+LARGE = 120
+"""From this size of texts on, in percent, panels are arranged to need less room."""
 
 
 class Comfort(QObject):
@@ -99,6 +101,10 @@ class Comfort(QObject):
         percent = settings().text_percent
         for dress in self._dresses:
             dress.scale(percent)
+        large = percent >= LARGE
+        self._widget.tools.arrange(large=large)
+        self._widget.phases.arrange(large=large)
+        self._widget.column.space(2 if large else 6)
         layers = self._widget.session.layers
         if layers is not None:
             layers.scale_texts(percent / 100)

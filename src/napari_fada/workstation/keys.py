@@ -14,6 +14,8 @@ from typing import Any
 
 import platformdirs
 
+from napari_fada.vocabulary import vocabulary
+
 
 @dataclass(frozen=True, slots=True)
 class Action:
@@ -88,6 +90,7 @@ ACTIONS: tuple[Action, ...] = (
         Action(f"class_{i}", f"Choose class {i} of this view", f"Alt-{i % 10}")
         for i in range(1, 11)
     ),
+    *(Action(f"class:{c.name}", f"Choose the class {c.name}", "") for c in vocabulary().categories),
 )
 
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -102,7 +105,12 @@ GROUPS: dict[str, tuple[str, ...]] = {
         *("split", "merge", "part", "cut", "erase_corners", "simplify", "smooth", "ellipse"),
         *("snap", "to_box", "to_polygon", "visibility", "earlier"),
     ),
-    "Classes": ("class", "reclass", *(f"class_{i}" for i in range(1, 11))),
+    "Classes": (
+        "class",
+        "reclass",
+        *(a.name for a in ACTIONS if a.name.startswith("class_")),
+        *(a.name for a in ACTIONS if a.name.startswith("class:")),
+    ),
     "Frames": ("copy_frame", "interpolate", "flow", "previous_annotated", "next_annotated"),
     "History": ("undo", "redo", "history"),
     "Two raters (FADA adjudicate)": (

@@ -7,12 +7,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QApplication,
     QHBoxLayout,
     QLabel,
-    QScrollArea,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -20,6 +19,7 @@ from qtpy.QtWidgets import (
 
 from napari_fada.errors import FadaError
 from napari_fada.records.reading import PHASES, Phase, Reading
+from napari_fada.vocabulary import vocabulary
 from napari_fada.workstation import drawing
 from napari_fada.workstation.ahead import ahead_of
 from napari_fada.workstation.carrier import Carrier
@@ -28,6 +28,7 @@ from napari_fada.workstation.keys import Keys, KeyTable
 from napari_fada.workstation.model_state import ModelState
 from napari_fada.workstation.models_panel.docking import close_models
 from napari_fada.workstation.panels.classes import ClassesPanel
+from napari_fada.workstation.panels.column import Column
 from napari_fada.workstation.panels.frames import FramesDock
 from napari_fada.workstation.panels.gate import GatePanel
 from napari_fada.workstation.panels.history import HistoryPanel
@@ -132,15 +133,10 @@ class AnnotateWidget(QWidget):
         told.addWidget(self.saved, 1)
         inner.addLayout(told)
         inner.addWidget(notice)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(content)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
-        self.setMinimumWidth(WIDTH)
+        self.column = Column(content, WIDTH)
+        outer.addWidget(self.column)
 
     def _connect(self) -> None:
         session, runner = self.session, self.runner
@@ -364,12 +360,16 @@ class AnnotateWidget(QWidget):
                 f"class_{i}": lambda i=i: self.classes.choose_number(i)  # type: ignore[misc]
                 for i in range(1, 11)
             },
+            **{
+                f"class:{c.name}": partial(self.classes.choose, c.name)
+                for c in vocabulary().categories
+            },
         }
 
     def _bind_keys(self) -> None:
         viewer, layers = self.session.viewer, self.session.layers
         self.keys.bind(viewer, *((self.session.image, *layers.layers) if layers else ()))
-        self.classes.set_keys([self.keys.table[f"class_{i}"] for i in range(1, 11)])
+        self.classes.set_keys(self.keys.table)
         self.tools.show_keys(self.keys.table)
         self.frames.show_keys(self.keys.table)
         self.review.show_keys(self.keys.table)
@@ -403,5 +403,4 @@ class AnnotateWidget(QWidget):
 
     def _search_class(self) -> None:
         self.tabs.setCurrentWidget(self.classes)
-        self.classes.search.setFocus()
-        self.classes.search.selectAll()
+        self.classes.search_from_start()

@@ -96,7 +96,8 @@ class CheatSheet(QFrame):
         found = [
             (a, key)
             for a, key in self._table.items()
-            if all(w in f"{a.text} {group_of(a.name)} {key}".casefold() for w in words)
+            if (key or not a.name.startswith("class:") or words)
+            and all(w in f"{a.text} {group_of(a.name)} {key}".casefold() for w in words)
         ]
         self.shown = [a for a, _ in found]
         changed = sum(key != a.default for a, key in self._table.items())

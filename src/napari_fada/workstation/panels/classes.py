@@ -1,8 +1,13 @@
-"""The class palette: what is drawn next, with search, counts and keys."""
+"""The class palette: what is drawn next, with search, counts and keys.
+
+Three ways without the mouse: a number for the first ten of the view, a key of one's own for a
+class that is used all day (none at first), and a search whose letters are shown with each class.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QColor, QIcon, QPixmap
@@ -18,9 +23,11 @@ from qtpy.QtWidgets import (
 )
 
 from napari_fada.vocabulary import Category, vocabulary
+from napari_fada.workstation.keys import KeyTable
 from napari_fada.workstation.layers import count_by_class
 from napari_fada.workstation.session import Session
 
+NO_FIT = 5
 NAME = Qt.ItemDataRole.UserRole
 KEYED = 10
 
@@ -38,6 +45,8 @@ class ClassesPanel(QWidget):
         super().__init__()
         self._session = session
         self._keys: list[str] = []
+        self._own: dict[str, str] = {}
+        self._opens = ""
         self._asked: tuple[str, ...] = ()
         self._listed: object = None
         self.search = QLineEdit()
@@ -73,9 +82,11 @@ class ClassesPanel(QWidget):
         session.frame_changed.connect(self.list_classes)
         self.list_classes()
 
-    def set_keys(self, keys: list[str]) -> None:
-        """Say which keys choose the first ten classes."""
-        self._keys = keys
+    def set_keys(self, table: KeyTable) -> None:
+        """Say which keys choose classes: the first ten of the view, one by name, the search."""
+        self._keys = [table[f"class_{i}"] for i in range(1, KEYED + 1)]
+        self._own = {c.name: table[f"class:{c.name}"] for c in vocabulary().categories}
+        self._opens = table["class"]
         self.list_classes()
 
     def set_asked(self, names: Iterable[str]) -> None:
@@ -97,6 +108,11 @@ class ClassesPanel(QWidget):
         self._session.active_class = name
         self._show_active()
 
+    def search_from_start(self) -> None:
+        """Let a class be typed, best match first."""
+        self.search.setFocus()
+        self.search.selectAll()
+
     def choose_number(self, number: int) -> None:
         """Make the class with this key (from 1) the active one."""
         found = self.in_order()
@@ -115,16 +131,18 @@ class ClassesPanel(QWidget):
         wanted = self.search.text().strip().casefold()
         counts = self._counts()
         order = self.in_order()
-        now = (wanted, counts, order, self._keys)
+        now = (wanted, counts, order, self._keys, self._own, self._opens)
         if now == self._listed:
             return
         self._listed = now
         self.list.blockSignals(True)
         self.list.clear()
-        for i, category in enumerate(order):
-            if wanted and wanted not in f"{category.name} {category.long_name}".casefold():
-                continue
-            key = self._keys[i] if i < min(KEYED, len(self._keys)) else ""
+        numbered = dict(zip((c.name for c in order), self._keys, strict=False))
+        for category in found_by(wanted) if wanted else order:
+            name = category.name
+            typed = f"{self._opens} {letters_of(name)} ⏎" if self._opens else ""
+            ways = (numbered.get(name, ""), self._own.get(name, ""), typed)
+            key = " · ".join(way for way in ways if way)
             count = f"  ×{counts[category.name]}" if category.name in counts else ""
             text = f"{category.name}{count}   {category.long_name}"
             item = QListWidgetItem(_swatch(category.colour), f"{text}   [{key}]" if key else text)
@@ -180,3 +198,54 @@ def _swatch(colour: str) -> QIcon:
     pixmap = QPixmap(14, 14)
     pixmap.fill(QColor(colour))
     return QIcon(pixmap)
+
+
+@cache
+def letters_of(name: str) -> str:
+    """Return the fewest letters that find a class before all others.
+
+    They are the same on every scan, so that fingers can learn them.
+    """
+    category = vocabulary().by_name[name]
+    name_first = (_parts(category)[:1], (*_parts(category), *_words(category)))
+    for words, longest in zip(name_first, (3, None), strict=True):
+        tries = [word[:n] for word in words for n in range(1, len(word) + 1)]
+        for letters in sorted(tries, key=len):
+            if len(letters) <= (longest or len(letters)) and found_by(letters)[0].name == name:
+                return letters
+    return name.casefold()
+
+
+def found_by(wanted: str) -> list[Category]:
+    """Return the classes that fit what was typed, the best first.
+
+    The name itself comes first, then names that begin so, their parts, words of the long name,
+    and what has the letters anywhere; among equals the shorter name.
+    """
+    fits = [(_fit(c, wanted), len(c.name), i) for i, c in enumerate(vocabulary().categories)]
+    return [vocabulary().categories[i] for fit, _, i in sorted(fits) if fit < NO_FIT]
+
+
+def _fit(category: Category, wanted: str) -> int:
+    name = category.name.casefold()
+    for rank, fits in enumerate(
+        (
+            name == wanted,
+            name.startswith(wanted),
+            any(word.startswith(wanted) for word in _parts(category)),
+            any(word.startswith(wanted) for word in _words(category)),
+            wanted in f"{name} {category.long_name}".casefold(),
+        )
+    ):
+        if fits:
+            return rank
+    return NO_FIT
+
+
+def _parts(category: Category) -> tuple[str, ...]:
+    name = category.name.casefold()
+    return (name, *name.split("_"))
+
+
+def _words(category: Category) -> tuple[str, ...]:
+    return tuple(w.strip("(),") for w in category.long_name.casefold().split())

@@ -114,13 +114,13 @@ class PhasesPanel(QWidget):
         self.stale_button.hide()
         self.stale_button.clicked.connect(lambda: self.stale_asked.emit(tuple(self._stale)))
         self._stale: dict[Phase, str] = {}
+        self._large = False
         bar.insertWidget(2, self.gated)
         bar.insertWidget(3, self.classes_button)
         self.answer = QPlainTextEdit()
         self.answer.setReadOnly(True)
         self.answer.setToolTip("The model's own words in the phase that is chosen above")
         self.answer.setMaximumBlockCount(2000)
-        self.answer.setFixedHeight(4 * self.answer.fontMetrics().lineSpacing() + 6)
         self.answer.setPlaceholderText("The model's own words appear here while it answers.")
         self._looking: Phase = "interpret"
         self._started: dict[Phase, float] = {}
@@ -138,6 +138,7 @@ class PhasesPanel(QWidget):
         self._clock.setInterval(200)
         self._clock.timeout.connect(self._tick)
         self.status.hide()
+        self._fit_answer()
         self.show_reading(None)
         self.look_at("interpret")
         self.fold(False)
@@ -204,8 +205,7 @@ class PhasesPanel(QWidget):
         """Mark the phases that are out of date, each with why; one click runs them again."""
         before, self._stale = self._stale, dict(stale)
         self.stale_button.setVisible(bool(stale))
-        lines = 2 if stale else 4  # the button takes its room from the model's words
-        self.answer.setFixedHeight(lines * self.answer.fontMetrics().lineSpacing() + 6)
+        self._fit_answer()
         names = ", ".join(TITLES[p][0][2:].lower() for p in stale)
         self.stale_button.setToolTip(f"Run the phases again that are out of date: {names}")
         for phase in {*before, *stale}:
@@ -238,6 +238,18 @@ class PhasesPanel(QWidget):
         self.summary.setVisible(folded)
         self.fold_button.setText("▸" if folded else "▾")
         self.fold_changed.emit(folded)
+
+    def arrange(self, *, large: bool) -> None:
+        """Need less room where texts are large."""
+        self._large = large
+        self.run_button.setText("Run all" if large else "Run all phases")
+        self._fit_answer()
+
+    def _fit_answer(self) -> None:
+        """Give the model's words what room there is; what is stale takes its button from it."""
+        lines = (1 if self._large else 4) - (2 if self._stale and not self._large else 0)
+        self.answer.ensurePolished()
+        self.answer.setFixedHeight(lines * self.answer.fontMetrics().lineSpacing() + 10)
 
     def _sum_up(self) -> None:
         """Say in one line how the phases ended; the worst of them gives it its colour."""

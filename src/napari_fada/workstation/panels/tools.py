@@ -66,25 +66,37 @@ class ToolsPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
-        for tools in (TOOLS, SHAPING):
-            row = QHBoxLayout()
+        self._rows = (QHBoxLayout(), QHBoxLayout())
+        for row in self._rows:
             row.setSpacing(2)
-            for name, text in tools:
-                button = self._button(text)
-                button.clicked.connect(lambda _=False, name=name: does[name]())
-                self.buttons[name] = button
-                row.addWidget(button, 1)
             layout.addLayout(row)
+        for name, text in (*TOOLS, *SHAPING):
+            button = self._button(text)
+            button.clicked.connect(lambda _=False, name=name: does[name]())
+            self.buttons[name] = button
         self.more = self._button("More ▾")
         self.more.setToolTip("More shape tools")
         self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.more.setStyleSheet("QToolButton::menu-indicator { image: none; }")
         self.more.setMenu(self.menu)
-        row.addWidget(self.more, 1)
-        for name in MORE:
+        for name in (*(name for name, _ in SHAPING), *MORE):
             entry: Any = self.menu.addAction(name)
             entry.triggered.connect(lambda _=False, name=name: does[name]())
             self.entries[name] = entry
+        self.arrange(large=False)
+
+    def arrange(self, *, large: bool) -> None:
+        """Show two rows of tools; where texts are large, shape tools are in the menu instead."""
+        names = [name for name, _ in TOOLS]
+        shaping = [name for name, _ in SHAPING]
+        first, second = (names[:4], names[4:]) if large else (names, shaping)
+        for row, shown in zip(self._rows, (first, second), strict=True):
+            for name in shown:
+                row.addWidget(self.buttons[name], 1)
+        self._rows[1].addWidget(self.more, 1)
+        for name in shaping:
+            self.buttons[name].setVisible(not large)
+            self.entries[name].setVisible(large)
 
     @staticmethod
     def _button(text: str) -> QToolButton:
@@ -101,6 +113,6 @@ class ToolsPanel(QWidget):
             tip = f"{said}\n{EXPLAINED[action.name]}" if action.name in EXPLAINED else said
             if action.name in self.buttons:
                 self.buttons[action.name].setToolTip(tip)
-            elif action.name in self.entries:
+            if action.name in self.entries:
                 self.entries[action.name].setText(f"{action.text}\t{key}")
                 self.entries[action.name].setToolTip(tip)
