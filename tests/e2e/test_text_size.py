@@ -7,6 +7,7 @@ import pytest
 from napari.settings import get_settings
 from qtpy.QtWidgets import QApplication
 
+from napari_fada.workstation.panels.structure_list import STATE
 from napari_fada.workstation.settings import settings
 
 
@@ -55,4 +56,6 @@ def test_nothing_is_cut_off_beside_review(desk, percent):
     for name in ("split", "snap"):
         button, entry = widget.tools.buttons[name], widget.tools.entries[name]
         assert button.isHidden() == entry.isVisible() == (percent > 100)
+    listed = widget.review.list
+    assert listed.columnWidth(STATE) > listed.fontMetrics().horizontalAdvance("proposed")
     settings().text_percent = 100

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from qtpy.QtCore import QModelIndex, QRect, Qt
+from qtpy.QtCore import QEvent, QModelIndex, QRect, Qt
 from qtpy.QtGui import QColor, QIcon, QKeyEvent, QPainter, QPalette, QPen, QPixmap
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -41,6 +41,9 @@ _WALKING = frozenset(
         *(Qt.Key.Key_PageUp, Qt.Key.Key_PageDown, Qt.Key.Key_Return, Qt.Key.Key_Enter),
     }
 )
+
+WIDTHS = {SHAPES: (44, "⬠ ▭"), SCORED: (58, "0.00"), STATE: (86, "proposed"), LOCKED: (20, "")}
+"""Of each column the least width in pixels, and a text that has to fit."""
 
 
 class StructureList(QTreeWidget):
@@ -80,9 +83,9 @@ class StructureList(QTreeWidget):
         header.setStretchLastSection(False)
         header.setMinimumSectionSize(16)
         header.setSectionResizeMode(CLASS, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((SHAPES, 44), (SCORED, 58), (STATE, 86), (LOCKED, 20)):
+        for column in WIDTHS:
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
-            self.setColumnWidth(column, width)
+        self._fit_columns()
         self.setItemDelegateForColumn(SCORED, _ScoreBar(self))
         self.setItemDelegateForColumn(STATE, _Toned(self))
         self.setItemDelegateForColumn(CLASS, _ClassChooser(self, reclass))
@@ -90,6 +93,17 @@ class StructureList(QTreeWidget):
         self.itemDoubleClicked.connect(self._on_double_click)
         self.itemExpanded.connect(lambda _: self._unfold(True))
         self.itemCollapsed.connect(lambda _: self._unfold(False))
+
+    def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802
+        """Follow the size of the texts."""
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.FontChange:
+            self._fit_columns()
+
+    def _fit_columns(self) -> None:
+        for column, (width, text) in WIDTHS.items():
+            needed = self.fontMetrics().horizontalAdvance(text) + 12
+            self.setColumnWidth(column, max(width, needed))
 
     def put(self, found: FrameReview, selected: Iterable[str]) -> None:
         """Show the structures of a frame, and which are chosen."""
