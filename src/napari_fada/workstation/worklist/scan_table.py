@@ -5,12 +5,19 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from psygnal import Signal
-from qtpy.QtCore import QItemSelectionModel, QSize, Qt
+from qtpy.QtCore import QEvent, QItemSelectionModel, QSize, Qt
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from napari_fada.records.worklist import Item
 from napari_fada.workstation.worklist.row_painter import HEIGHT, RowPainter
-from napari_fada.workstation.worklist.table_model import SCAN, SCORE, SIDE, STATE, WorklistModel
+from napari_fada.workstation.worklist.table_model import (
+    SCAN,
+    SCORE,
+    SIDE,
+    STATE,
+    WORDS,
+    WorklistModel,
+)
 
 _AT_TOP = QAbstractItemView.ScrollHint.PositionAtTop
 _FLAGS = QItemSelectionModel.SelectionFlag
@@ -48,10 +55,26 @@ class ScanTable(QTableView):
         rows.setDefaultSectionSize(HEIGHT)
         rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         columns.setSectionResizeMode(SCAN, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((STATE, 84), (SCORE, 44)):
+        for column in (STATE, SCORE):
             columns.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
-            columns.resizeSection(column, width)
+        self._measure()
         self.doubleClicked.connect(lambda index: self.open_row(index.row()))
+
+    def _measure(self) -> None:
+        """Make room for the texts at their size."""
+        rows, columns, letters = self.verticalHeader(), self.horizontalHeader(), self.fontMetrics()
+        if rows is None or columns is None:
+            return
+        rows.setDefaultSectionSize(max(HEIGHT, 2 * letters.lineSpacing() + 8))
+        widest = max(letters.horizontalAdvance(word) for word in WORDS.values())
+        columns.resizeSection(STATE, max(84, widest + 26))
+        columns.resizeSection(SCORE, max(44, letters.horizontalAdvance("Score") + 14))
+
+    def changeEvent(self, event: Any) -> None:  # noqa: N802
+        """Follow the text size."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._measure()
 
     def selected(self) -> list[Item]:
         """Return the selected rows, from the top."""

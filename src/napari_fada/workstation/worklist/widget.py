@@ -104,8 +104,8 @@ class WorklistWidget(QWidget):
         self._place.timeout.connect(self._go_to_the_left)
         self._shown = False
         self._dress = Dress(self, napari_viewer, _NARROW)
-        self._ties.tie(settings().events.text_percent, self._dress.scale)
-        self._dress.scale(settings().text_percent)
+        self._ties.tie(settings().events.text_percent, self._scale)
+        self._scale(settings().text_percent)
         self._on_project()
 
     # Parts
@@ -154,7 +154,11 @@ class WorklistWidget(QWidget):
         layout.addWidget(self.progress_row)
         layout.addWidget(self.batch)
         self.setAcceptDrops(True)
-        self.setMinimumWidth(300)
+
+    def _scale(self, percent: int) -> None:
+        """Show texts at this size, in hundredths; some room is taken from the canvas for it."""
+        self._dress.scale(percent)
+        self.setMinimumWidth(300 + max(0, percent - 100))
 
     def _connect(self) -> None:
         session = self.session
