@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from napari_fada.records import backups, flushing
+from napari_fada.records import backups, flushing, salvage
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.project import Project
+from napari_fada.workstation.settings import settings
 
 CORNERS = [[10, 10], [10, 50], [50, 50], [50, 10]]
 
@@ -336,7 +337,7 @@ def damaged(tmp_path, desk):
         ("New project", "study new.fada", 0),
     ],
 )
-def test_a_damaged_project_is_refused_with_choices(desk, tmp_path, choice, name, least):
+def test_a_damaged_project_is_refused_with_choices(desk, tmp_path, qtbot, choice, name, least):
     path = damaged(tmp_path, desk)
     before = path.read_bytes()
     mine = desk.session.project.path
@@ -349,13 +350,63 @@ def test_a_damaged_project_is_refused_with_choices(desk, tmp_path, choice, name,
         "New project",
     ]
     button(desk, choice).click()
-    assert desk.session.project.path == tmp_path / name
+    qtbot.waitUntil(lambda: desk.session.project.path == tmp_path / name, timeout=20000)
     assert "study.fada was not touched" in desk.widget.message.text
     assert path.read_bytes() == before
     assert desk.session.project.check() == []
     assert least <= len(desk.kept()) <= 40
     draw(desk)
     assert desk.session.project.check() == []
+
+
+def held(monkeypatch):
+    """Hold a salvage after its first step until it is told to go on."""
+    go, real = threading.Event(), salvage.salvage
+
+    def slow(*args, **kwargs):
+        steps = real(*args, **kwargs)
+        yield next(steps)
+        assert go.wait(60)
+        yield from steps
+
+    monkeypatch.setattr(salvage, "salvage", slow)
+    return go
+
+
+def test_saving_what_can_be_read_shows_progress_and_can_be_cancelled(
+    desk, tmp_path, qtbot, monkeypatch
+):
+    path, go = damaged(tmp_path, desk), held(monkeypatch)
+    mine = desk.session.project.path
+    desk.session.open_project(path)
+    button(desk, "Save what can be read").click()
+    qtbot.waitUntil(lambda: "Reading scans" in desk.widget.message.text, timeout=20000)
+    draw(desk)  # work goes on in the project that is open
+    assert len(kept_in(mine, desk)) == 1
+    button(desk, "Cancel").click()
+    go.set()
+    qtbot.waitUntil(lambda: "Cancelled. No file" in desk.widget.message.text, timeout=20000)
+    assert not list(tmp_path.glob("*rescued*"))
+    assert desk.session.project.path == mine
+
+
+def test_another_project_opened_meanwhile_is_not_taken_away(desk, tmp_path, qtbot, monkeypatch):
+    path, go = damaged(tmp_path, desk), held(monkeypatch)
+    desk.session.open_project(path)
+    button(desk, "Save what can be read").click()
+    assert desk.session.open_project(tmp_path / "another.fada")
+    go.set()
+    qtbot.waitUntil(lambda: "Another project is open" in desk.widget.message.text, timeout=20000)
+    assert desk.session.project.path == tmp_path / "another.fada"
+    button(desk, "Open it").click()
+    assert desk.session.project.path == tmp_path / "study rescued.fada"
+
+
+def test_a_damaged_project_of_last_time_is_offered_at_the_start(desk, tmp_path):
+    settings().last_project = str(damaged(tmp_path, desk))
+    assert desk.session._last_project() is None
+    assert "damaged" in desk.widget.message.text
+    assert button(desk, "Save what can be read")
 
 
 def test_opening_a_project_makes_a_copy_of_it(desk, tmp_path, qtbot):

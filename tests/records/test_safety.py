@@ -232,7 +232,7 @@ def test_what_can_be_read_is_saved_into_a_sound_new_file(path, tmp_path, seed):
         Project.open(path)
     target = tmp_path / "rescued.fada"
     try:
-        done = salvage(path, target)
+        *_, done = salvage(path, target)
     except ProjectError:  # the page that says which tables there are
         assert not target.exists()
         assert path.read_bytes() == before
@@ -256,7 +256,7 @@ def test_damage_among_the_records_costs_only_what_lay_there(path, tmp_path):
     body = f'"uid":"{everything[20].uid}"'.encode()
     start = data.index(body) // 4096 * 4096
     path.write_bytes(data[:start] + random.Random(1).randbytes(4096) + data[start + 4096 :])
-    done = salvage(path, tmp_path / "rescued.fada")
+    *_, done = salvage(path, tmp_path / "rescued.fada")
     assert "A part could not be read" in done.text
     with Project.open(tmp_path / "rescued.fada") as project:
         saved = {a.uid for a in project.annotations(*KEY)}
@@ -267,7 +267,7 @@ def test_damage_among_the_records_costs_only_what_lay_there(path, tmp_path):
 
 
 def test_a_sound_project_is_salvaged_whole(path, tmp_path):
-    done = salvage(path, tmp_path / "copy.fada")
+    *_, done = salvage(path, tmp_path / "copy.fada")
     assert done.holes == ()
     with Project.open(path) as old, Project.open(tmp_path / "copy.fada") as new:
         assert new.annotations(*KEY) == old.annotations(*KEY)
@@ -275,6 +275,25 @@ def test_a_sound_project_is_salvaged_whole(path, tmp_path):
         assert new.state(SCAN.sha256, WHOLE) == old.state(SCAN.sha256, WHOLE)
         assert new.history() == old.history()
         assert new.check() == []
+
+
+@pytest.mark.parametrize("doing", ["Reading", "Writing"])
+def test_a_salvage_that_is_cancelled_leaves_no_file(path, tmp_path, doing):
+    cancel = threading.Event()
+    events = []
+    for event in salvage(path, tmp_path / "rescued.fada", cancel=cancel):
+        events.append(event)
+        if getattr(event, "doing", "") == doing:
+            cancel.set()
+    assert events[-1].cancelled
+    assert not list(tmp_path.glob("*rescued*"))
+
+
+def test_a_copy_that_is_cancelled_leaves_no_file(path, tmp_path):
+    cancel = threading.Event()
+    cancel.set()
+    assert not backups.copy(path, tmp_path / "copy.fada", cancel=cancel)
+    assert not (tmp_path / "copy.fada").exists()
 
 
 # Edits that wait

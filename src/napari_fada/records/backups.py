@@ -11,10 +11,12 @@ import hashlib
 import shutil
 import sqlite3
 import uuid
+from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 import platformdirs
 
@@ -83,8 +85,16 @@ def back_up(project: Path, *, now: datetime | None = None) -> Backup | None:
     return Backup(final, now)
 
 
-def copy(project: Path, target: Path) -> None:
-    """Copy a project that may be in use, and check the copy.
+class _Cancel(Protocol):
+    def is_set(self) -> bool: ...
+
+
+class _CancelledError(Exception):
+    pass
+
+
+def copy(project: Path, target: Path, *, cancel: _Cancel | None = None) -> bool:
+    """Copy a project that may be in use, and check the copy; False if cancelled (no file).
 
     Raises
     ------
@@ -92,14 +102,27 @@ def copy(project: Path, target: Path) -> None:
         If either file is damaged or cannot be reached.
     """
     uri = f"{project.absolute().as_uri()}?mode=ro"
-    with closing(sqlite3.connect(uri, uri=True)) as source:
-        copy_from(source, target)
+
+    def look(*_pages: int) -> None:
+        if cancel is not None and cancel.is_set():
+            raise _CancelledError
+
+    try:
+        with closing(sqlite3.connect(uri, uri=True)) as source:
+            copy_from(source, target, look)
+        look()
+    except _CancelledError:
+        target.unlink(missing_ok=True)
+        return False
+    return True
 
 
-def copy_from(source: sqlite3.Connection, target: Path) -> None:
+def copy_from(
+    source: sqlite3.Connection, target: Path, look: Callable[..., None] | None = None
+) -> None:
     """Copy what a connection sees into a new file, and check the copy."""
     with closing(sqlite3.connect(target)) as made:
-        source.backup(made)
+        source.backup(made, pages=1024 if look else -1, progress=look)
         verdict = made.execute("PRAGMA quick_check(1)").fetchone()[0]
         if verdict != "ok":
             raise sqlite3.DatabaseError(f"the copy is not sound: {verdict}")

@@ -11,11 +11,11 @@ import json
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from napari_fada.errors import ProjectError
 from napari_fada.records import history, summary
@@ -27,13 +27,34 @@ _STEP = 256
 LABEL = "Saved from a damaged file"
 
 
+class _Cancel(Protocol):
+    def is_set(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SalvageProgress:
+    """``rows`` of ``table`` are read, or written into the new file."""
+
+    doing: str
+    table: str
+    rows: int
+
+
+class _CancelledError(Exception):
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Salvaged:
-    """How many rows of each table were saved, and whether some were lost."""
+    """How many rows of each table were saved, and whether some were lost.
+
+    Cancelled: there is no new file.
+    """
 
     path: Path
     rows: dict[str, int] = field(default_factory=dict)
     holes: tuple[str, ...] = ()
+    cancelled: bool = False
 
     @property
     def text(self) -> str:
@@ -44,8 +65,15 @@ class Salvaged:
         return f"{counts} were saved into {self.path.name}. {lost}"
 
 
-def salvage(damaged: Path, target: Path, *, rater: str = "") -> Salvaged:
+def salvage(
+    damaged: Path, target: Path, *, rater: str = "", cancel: _Cancel | None = None
+) -> Iterator[SalvageProgress | Salvaged]:
     """Save what can be read of a damaged project into a new file.
+
+    Yields
+    ------
+    SalvageProgress, Salvaged
+        When ``cancel`` is set, the work ends and no file is left.
 
     Raises
     ------
@@ -54,13 +82,22 @@ def salvage(damaged: Path, target: Path, *, rater: str = "") -> Salvaged:
     """
     if target.exists():
         raise ProjectError(f"{target} exists already.", todo="Choose a new name.")
+    done = Salvaged(target, cancelled=True)
+    with suppress(_CancelledError):
+        done = yield from _steps(damaged, target, rater, cancel)
+    yield done
+
+
+def _steps(
+    damaged: Path, target: Path, rater: str, cancel: _Cancel | None
+) -> Generator[SalvageProgress, None, Salvaged]:
     with tempfile.TemporaryDirectory(prefix="napari-fada-") as folder:
         copy = Path(folder) / "damaged.fada"
         for suffix in ("", "-wal"):
             source = damaged.with_name(damaged.name + suffix)
             if source.exists():
                 shutil.copyfile(source, copy.with_name(copy.name + suffix))
-        found, holes = _read(copy)
+        found, holes = yield from _read(copy, cancel)
     _add_scans_of_readings(found)
     if not found.get("scans"):
         raise ProjectError(
@@ -68,13 +105,24 @@ def salvage(damaged: Path, target: Path, *, rater: str = "") -> Salvaged:
             kept="It was not changed.",
             todo="Restore a backup, or start a new project.",
         )
-    with Project.open(target, rater=rater) as project, project._store.write() as c:
-        rows = _write(c, found)
-        _settle(c, found.get("cells", []), rater, whole="cells" not in holes)
-        c.execute("DELETE FROM frames")
-        c.execute("DELETE FROM summaries")
-        summary.rebuild(c)
+    try:
+        with Project.open(target, rater=rater) as project, project._store.write() as c:
+            rows = yield from _write(c, found, cancel)
+            _settle(c, found.get("cells", []), rater, whole="cells" not in holes)
+            c.execute("DELETE FROM frames")
+            c.execute("DELETE FROM summaries")
+            summary.rebuild(c)
+            _look(cancel)
+    except BaseException:
+        for suffix in ("", "-wal", "-shm"):
+            target.with_name(target.name + suffix).unlink(missing_ok=True)
+        raise
     return Salvaged(target, rows, tuple(holes))
+
+
+def _look(cancel: _Cancel | None) -> None:
+    if cancel is not None and cancel.is_set():
+        raise _CancelledError
 
 
 def _add_scans_of_readings(found: dict[str, list[dict[str, Any]]]) -> None:
@@ -96,7 +144,9 @@ def _add_scans_of_readings(found: dict[str, list[dict[str, Any]]]) -> None:
             )
 
 
-def _read(copy: Path) -> tuple[dict[str, list[dict[str, Any]]], list[str]]:
+def _read(
+    copy: Path, cancel: _Cancel | None
+) -> Generator[SalvageProgress, None, tuple[dict[str, list[dict[str, Any]]], list[str]]]:
     found: dict[str, list[dict[str, Any]]] = {}
     holes: list[str] = []
     for table in _TABLES:
@@ -104,7 +154,14 @@ def _read(copy: Path) -> tuple[dict[str, list[dict[str, Any]]], list[str]]:
         with closing(sqlite3.connect(copy)) as connection:
             connection.row_factory = sqlite3.Row
             try:
-                found[table] = [dict(row) for row in _rows(connection, table, holes)]
+                rows = found[table] = []
+                yield SalvageProgress("Reading", table, 0)
+                for row in _rows(connection, table, holes):
+                    rows.append(dict(row))
+                    if len(rows) % _STEP == 0:
+                        _look(cancel)
+                        yield SalvageProgress("Reading", table, len(rows))
+                _look(cancel)
             except sqlite3.DatabaseError:
                 holes.append(table)
     return found, holes
@@ -145,7 +202,9 @@ def _between(
                 yield row
 
 
-def _write(c: sqlite3.Connection, found: dict[str, list[dict[str, Any]]]) -> dict[str, int]:
+def _write(
+    c: sqlite3.Connection, found: dict[str, list[dict[str, Any]]], cancel: _Cancel | None
+) -> Generator[SalvageProgress, None, dict[str, int]]:
     """Put rows into the new file, but those that point to what is lost or are broken."""
     counts: dict[str, int] = {}
     c.execute("DELETE FROM listed")
@@ -153,7 +212,10 @@ def _write(c: sqlite3.Connection, found: dict[str, list[dict[str, Any]]]) -> dic
         if table == "cells":
             continue  # written with the log
         known = {row[1] for row in c.execute(f"PRAGMA table_info({table})")}
-        for row in found.get(table, []):
+        for number, row in enumerate(found.get(table, [])):
+            if number % _STEP == 0:
+                _look(cancel)
+                yield SalvageProgress("Writing", table, number)
             if not _is_whole(table, row):
                 continue
             row = {name: value for name, value in row.items() if name in known}

@@ -6,17 +6,40 @@ confirmation when the window is closed, and what runs here loses nothing when it
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from qtpy.QtCore import QThreadPool
 from superqt.utils import create_worker
 
-from napari_fada.workstation.runner import guarded
+from napari_fada.errors import FadaError
 
 _THREADS = 8
 _WAIT = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The work could not go on; ``text`` is for the user."""
+
+    text: str
+
+
+def guarded(events: Iterator[Any]) -> Iterator[Any]:
+    """Pass events on; an error becomes the last of them (in a thread it would be lost)."""
+    try:
+        yield from events
+    except FadaError as error:
+        yield Broken(str(error))
+    except Exception as error:
+        logging.getLogger(__name__).exception("A run ended with an unexpected error")
+        yield Broken(
+            f"The work ended with an unexpected error ({type(error).__name__}: {error}). "
+            "All edits are kept. Please report this."
+        )
 
 
 class Background:

@@ -6,7 +6,6 @@ twenty times a second. One run at a time.
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Generator, Iterator
@@ -21,6 +20,7 @@ from napari_fada.records.reading import PHASES, Phase, Reading
 from napari_fada.scans import Scan
 from napari_fada.workstation import gating, raster
 from napari_fada.workstation.activity import Activity
+from napari_fada.workstation.background import Broken, guarded
 from napari_fada.workstation.engines import EngineLoader, Engines, load_engine
 from napari_fada.workstation.gating import Gate
 from napari_fada.workstation.session import Session
@@ -51,13 +51,6 @@ class Saved:
     cancelled: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """The work could not go on; ``text`` is for the user."""
-
-    text: str
-
-
 @dataclass(slots=True)
 class Job:
     """What one run is about; made on the GUI thread, read in the worker."""
@@ -74,20 +67,6 @@ class Job:
     gate: Gate = field(default_factory=Gate)
     ran: set[Phase] = field(default_factory=set)
     kept: set[str] = field(default_factory=set)  # annotations that were put there at a gate
-
-
-def guarded(events: Iterator[Any]) -> Iterator[Any]:
-    """Pass events on; an error becomes the last of them (in a thread it would be lost)."""
-    try:
-        yield from events
-    except FadaError as error:
-        yield Broken(str(error))
-    except Exception as error:
-        logging.getLogger(__name__).exception("A run ended with an unexpected error")
-        yield Broken(
-            f"The work ended with an unexpected error ({type(error).__name__}: {error}). "
-            "All edits are kept. Please report this."
-        )
 
 
 def work(job: Job, engines: Engines) -> Iterator[Any]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from napari_fada.records.annotation import Annotation
 from napari_fada.records.journal import Journal, left_behind
 from napari_fada.records.pending import Pending, Waiting
 from napari_fada.records.project import Project
+from napari_fada.workstation.background import Background, Broken
 
 Choice = tuple[str, str, Callable[[], object]]
 
@@ -36,6 +38,8 @@ class Safety:
     def __init__(self, session: Any) -> None:
         self._session = session
         self.pending = Pending()
+        self._making = ""
+        self.rescue = Background(self._on_event)
         self.ask_where: Callable[[Path], Path | None] = lambda _suggested: None
         """Asks the user for a new file; the window sets it."""
 
@@ -232,32 +236,91 @@ class Safety:
             (
                 "New project",
                 "Begin with an empty project beside it",
-                lambda: self._open(path, "new", lambda _old, new: self._new(new)),
+                lambda: self._open(path, "new", self._new),
             )
         )
         self._session.question.emit(f"{error.what} It was not touched.", tuple(choices))
 
-    def _open(self, old: Path, word: str, make: Callable[[Path, Path], str]) -> None:
-        new = _free_name(old, word)
-        try:
-            text = make(old, new)
-        except (FadaError, OSError, sqlite3.Error) as error:
-            self._session.say(f"{error} The damaged file was not touched.", "error")
+    def _open(self, old: Path, word: str, make: Callable[..., Iterator[Any]]) -> None:
+        """Make the new file in a thread; the project that is open goes on taking edits."""
+        if self.rescue.running:
+            self._session.say("A project is being saved already.", "warning")
             return
-        if self._session.open_project(new):
-            self._session.say(f"{text} {old.name} was not touched.", "warning")
+        new, before = _free_name(old, word), self._open_path
+        self._making = f"{new.name} is being made."
+        self._session.question.emit(self._making, self._stop)
 
-    def _salvage(self, old: Path, new: Path) -> str:
-        return salvage.salvage(old, new, rater=self._session.rater).text
+        def work(cancel: threading.Event) -> Iterator[Any]:
+            try:
+                for event in make(old, new, cancel):
+                    yield event if not isinstance(event, str) else _Made(old, new, before, event)
+            except (OSError, sqlite3.Error) as error:
+                yield Broken(f"{new.name} could not be made: {error}.")
 
-    def _restore(self, old: Path, new: Path) -> str:
+        self.rescue.start(work)
+
+    @property
+    def _open_path(self) -> Path | None:
+        project = self._session.open_now
+        return project.path if project is not None else None
+
+    @property
+    def _stop(self) -> tuple[Choice, ...]:
+        return (("Cancel", "Stop; no file is left, and the damaged one is as it was", self.stop),)
+
+    def stop(self) -> None:
+        """Stop what reads a damaged project."""
+        self.rescue.cancel()
+
+    def _on_event(self, event: Any) -> None:
+        session = self._session
+        if isinstance(event, salvage.SalvageProgress):
+            if not self.rescue.cancelled.is_set():
+                text = f"{self._making} {event.doing} {event.table}: {event.rows}"
+                session.question.emit(text, self._stop)
+            return
+        session.question_over.emit(self._stop)
+        if isinstance(event, Broken):
+            session.say(f"{event.text} The damaged file was not touched.", "error")
+        elif isinstance(event, salvage.Salvaged):
+            session.say("Cancelled. No file was made; the damaged one is as it was.")
+        elif self._open_path == event.before:
+            self._go_on_in(event)
+        else:  # nobody's project is changed under their hands
+            choice = ("Open it", "Go on in the new file", lambda: self._go_on_in(event))
+            session.question.emit(f"{event.text} Another project is open now.", (choice,))
+
+    def _go_on_in(self, made: _Made) -> None:
+        if self._session.open_project(made.new):
+            self._session.say(f"{made.text} {made.old.name} was not touched.", "warning")
+
+    def _salvage(self, old: Path, new: Path, cancel: threading.Event) -> Iterator[Any]:
+        for event in salvage.salvage(old, new, rater=self._session.rater, cancel=cancel):
+            if isinstance(event, salvage.Salvaged) and not event.cancelled:
+                yield event.text
+            else:
+                yield event
+
+    def _restore(self, old: Path, new: Path, cancel: threading.Event) -> Iterator[Any]:
         newest = backups.backups(old)[0]
-        backups.copy(newest.path, new)
-        return f"The backup of {_when(newest)} is open as {new.name}."
+        if not backups.copy(newest.path, new, cancel=cancel):
+            yield salvage.Salvaged(new, cancelled=True)
+            return
+        yield f"The backup of {_when(newest)} is open as {new.name}."
 
-    def _new(self, new: Path) -> str:
+    def _new(self, _old: Path, new: Path, _cancel: threading.Event) -> Iterator[Any]:
         Project.open(new).close()
-        return f"An empty project is open as {new.name}."
+        yield f"An empty project is open as {new.name}."
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A new file that stands for a damaged one; ``before`` was open when it was asked for."""
+
+    old: Path
+    new: Path
+    before: Path | None
+    text: str
 
 
 def back_up_soon(project: Project) -> threading.Thread:

@@ -45,6 +45,7 @@ class ScanSession:
     project_changed: ClassVar[Signal] = Signal()
     message: ClassVar[Signal] = Signal(str, str)
     question: ClassVar[Signal] = Signal(str, tuple)
+    question_over: ClassVar[Signal] = Signal(tuple)
 
     def __init__(self, viewer: Any, project: Project | None = None) -> None:
         self._viewer = weakref.ref(viewer)
@@ -116,6 +117,9 @@ class ScanSession:
         last = settings().last_project
         try:
             return Project.open(last, rater=self._rater, create=False) if last else None
+        except ProjectDamagedError as error:
+            self.safety.offer(Path(last), error)
+            return None
         except FadaError as error:
             self.say(f"{error} The default project is open instead.", "warning")
             return None

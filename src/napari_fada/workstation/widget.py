@@ -142,6 +142,7 @@ class AnnotateWidget(QWidget):
         session, runner = self.session, self.runner
         session.message.connect(self.message.say)
         session.question.connect(self.message.ask)
+        session.question_over.connect(self.message.withdraw)
         session.safety.ask_where = self.project.ask_where
         session.scan_changed.connect(self._on_scan)
         session.frame_changed.connect(self._show_frame)
@@ -387,6 +388,7 @@ class AnnotateWidget(QWidget):
         self.carrier.close()
         self.frames.remove()
         self.runner.close()
+        self.session.safety.rescue.close()
         self.session.close()
 
     def show_worklist(self) -> None:

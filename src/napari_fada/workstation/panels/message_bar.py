@@ -67,6 +67,7 @@ class MessageBar(QFrame):
         top.addLayout(side)
         self._choices = QHBoxLayout()
         self._buttons: list[QPushButton] = []
+        self._asked: list[tuple[str, str, Callable[[], object]]] = []
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 5, 5, 5)
         layout.setSpacing(4)
@@ -97,7 +98,15 @@ class MessageBar(QFrame):
             self._timer.start(_SECONDS[level] * 1000)
 
     def ask(self, text: str, choices: Sequence[tuple[str, str, Callable[[], object]]]) -> None:
-        """Ask with buttons of (label, tooltip, what it does); the window stays usable."""
+        """Ask with buttons of (label, tooltip, what it does); the window stays usable.
+
+        Asked with the choices that are shown already, only the text changes: the keyboard's
+        focus stays where it is.
+        """
+        if choices and self._buttons and list(choices) == self._asked:
+            self._text.setText(text)
+            self._fit()
+            return
         self._keep_unread(text)
         self._put(text, "question")
         for label, tip, does in choices:
@@ -106,7 +115,13 @@ class MessageBar(QFrame):
             button.clicked.connect(lambda _=False, does=does: self._choose(does))
             self._choices.addWidget(button)
             self._buttons.append(button)
+        self._asked = list(choices)
         self._buttons[0].setFocus()
+
+    def withdraw(self, choices: Sequence[tuple[str, str, Callable[[], object]]]) -> None:
+        """Put a question away, if it is the one that is shown."""
+        if self._buttons and list(choices) == self._asked:
+            self.dismiss()
 
     def _choose(self, does: Callable[[], object]) -> None:
         self.dismiss()
