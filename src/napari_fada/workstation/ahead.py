@@ -18,9 +18,9 @@ from napari_fada.reading_queue import ReadingQueue, Wanted
 from napari_fada.records.walk import Walk
 from napari_fada.records.worklist import Item
 from napari_fada.workstation import napari_private as private
-from napari_fada.workstation.background import Background
+from napari_fada.workstation.background import Background, Broken
 from napari_fada.workstation.prepared import Prepared, PreparedScans, draw_masks, prepare
-from napari_fada.workstation.runner import Broken, Runner
+from napari_fada.workstation.runner import Runner
 from napari_fada.workstation.session import Session
 from napari_fada.workstation.settings import settings
 

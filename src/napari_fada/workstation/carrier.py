@@ -18,8 +18,8 @@ from napari_fada.errors import FadaError
 from napari_fada.records.cine import carry
 from napari_fada.records.project import Project
 from napari_fada.scans import Scan
+from napari_fada.workstation.background import Broken, guarded
 from napari_fada.workstation.frame_marks import next_of
-from napari_fada.workstation.runner import Broken, guarded
 from napari_fada.workstation.session import Session
 
 NO_GAP = (

@@ -10,7 +10,7 @@ from napari_fada.records.project import Project
 from napari_fada.records.rows import ScanRow
 from napari_fada.scans import Scan, open_scan
 from napari_fada.workstation.activity import Activity
-from napari_fada.workstation.runner import Broken, guarded
+from napari_fada.workstation.background import Broken, guarded
 from napari_fada.workstation.session import Session
 
 if TYPE_CHECKING:

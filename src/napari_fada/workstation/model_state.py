@@ -14,9 +14,9 @@ from qtpy.QtCore import QEvent, QObject
 from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QComboBox
 
-from napari_fada.workstation.background import Background
+from napari_fada.workstation.background import Background, Broken
 from napari_fada.workstation.engines import chosen_options
-from napari_fada.workstation.runner import Broken, Runner
+from napari_fada.workstation.runner import Runner
 from napari_fada.workstation.settings import settings
 
 TIP = "The model that reads the scan; it runs on this computer"

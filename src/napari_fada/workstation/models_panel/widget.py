@@ -23,7 +23,7 @@ from qtpy.QtWidgets import (
 from napari_fada.engines.hardware import size_text
 from napari_fada.errors import FadaError
 from napari_fada.workstation import napari_private as private
-from napari_fada.workstation.background import Background
+from napari_fada.workstation.background import Background, Broken
 from napari_fada.workstation.engines import chosen_options
 from napari_fada.workstation.models_panel import jobs
 from napari_fada.workstation.models_panel.details import Details
@@ -31,7 +31,6 @@ from napari_fada.workstation.models_panel.model_list import ModelList
 from napari_fada.workstation.models_panel.rows import Listed, Row, list_models
 from napari_fada.workstation.models_panel.work_bar import WorkBar
 from napari_fada.workstation.panels.message_bar import MessageBar
-from napari_fada.workstation.runner import Broken
 from napari_fada.workstation.settings import settings
 from napari_fada.workstation.theme import Dress
 from napari_fada.workstation.worklist.ties import Ties

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_fada.records.merge import MergeFinished, MergeProgress, merge_projects
-from napari_fada.workstation.runner import Broken, guarded
+from napari_fada.workstation.background import Broken, guarded
 from napari_fada.workstation.session import Session
 
 FILTER = "napari-fada projects (*.fada);;All files (*)"

@@ -13,8 +13,7 @@ from napari_fada.errors import FadaError
 from napari_fada.indexing import IndexFinished, index_files
 from napari_fada.records.walk import Walk
 from napari_fada.records.worklist import Filter, Item, States, Worklist
-from napari_fada.workstation.background import Background
-from napari_fada.workstation.runner import Broken
+from napari_fada.workstation.background import Background, Broken
 
 TO_READ = Filter(states=frozenset({"new"}), problems=False)
 """What a batch reads: scans that are new and can be opened."""

@@ -28,8 +28,8 @@ from napari_fada.records.project import Project
 from napari_fada.records.worklist import STATES, Filter, Item, States
 from napari_fada.workstation import napari_private as private
 from napari_fada.workstation.ahead import ahead_of
+from napari_fada.workstation.background import Broken
 from napari_fada.workstation.memory import recall, remember
-from napari_fada.workstation.runner import Broken
 from napari_fada.workstation.session import session_of
 from napari_fada.workstation.settings import settings
 from napari_fada.workstation.theme import Dress
