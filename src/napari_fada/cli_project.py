@@ -257,7 +257,7 @@ def merge(
 
     What they disagree on is kept as open conflicts, to be decided in the window.
     """
-    from napari_fada.records.merge import MergeProgress, merge_projects
+    from napari_fada.records.merge import MergeCopying, MergeProgress, merge_projects
 
     end = None
     with ExitStack() as stack:
@@ -267,8 +267,9 @@ def merge(
         task = progress.add_task("Merging", total=None)
         events = merge_projects(*(a, b, out_file), rater=rater, threshold=threshold, cancel=cancel)
         for event in events:
-            if isinstance(event, MergeProgress):
-                progress.update(task, completed=event.done, total=event.total)
+            if isinstance(event, MergeCopying | MergeProgress):
+                what = "Taking over" if isinstance(event, MergeCopying) else "Merging"
+                progress.update(task, description=what, completed=event.done, total=event.total)
             else:
                 end = event
     if end is None or end.cancelled:

@@ -12,7 +12,7 @@ import pytest
 
 from napari_fada.errors import ProjectError
 from napari_fada.records.conflicts import decided_conflicts, open_conflicts, resolve
-from napari_fada.records.merge import MergeFinished, MergeProgress, merge_projects
+from napari_fada.records.merge import MergeCopying, MergeFinished, MergeProgress, merge_projects
 from napari_fada.records.project import WHOLE, Project
 from napari_fada.records.worklist import Worklist
 from record_samples import box, make_reading, make_scan, polygon
@@ -34,6 +34,8 @@ class Desk:
 
     def merge(self, **options) -> MergeFinished:
         *progress, end = merge_projects(self.a, self.b, self.c, rater="Chris", **options)
+        assert isinstance(progress[0], MergeCopying)
+        progress = [e for e in progress if not isinstance(e, MergeCopying)]
         assert all(isinstance(event, MergeProgress) for event in progress)
         assert [event.done for event in progress] == list(range(1, end.scans + 1))
         with self.merged() as project:
@@ -398,7 +400,8 @@ def test_a_cancelled_or_failed_merge_leaves_no_file(desk, start):
     assert start
     cancel = threading.Event()
     cancel.set()
-    (end,) = merge_projects(desk.a, desk.b, desk.c, cancel=cancel)
+    copying, end = merge_projects(desk.a, desk.b, desk.c, cancel=cancel)
+    assert isinstance(copying, MergeCopying)
     assert end.cancelled
     with pytest.raises(ProjectError, match="no project at"):
         list(merge_projects(desk.a, desk.folder / "none.fada", desk.c))

@@ -32,6 +32,7 @@ from napari_fada.records.store import Store, publish
 
 __all__ = [
     "Conflict",
+    "MergeCopying",
     "MergeFinished",
     "MergeProgress",
     "decided_conflicts",
@@ -42,8 +43,19 @@ __all__ = [
 ]
 
 
+_TELL = 200
+
+
 class _Cancel(Protocol):
     def is_set(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class MergeCopying:
+    """``done`` of ``total`` rows of both projects are taken over; the scans come after."""
+
+    done: int
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +114,7 @@ def merge_projects(
     rater: str = "",
     threshold: float = 0.5,
     cancel: _Cancel | None = None,
-) -> Iterator[MergeProgress | MergeFinished]:
+) -> Iterator[MergeCopying | MergeProgress | MergeFinished]:
     """Merge two projects into a new file; neither of the two is changed.
 
     Parameters
@@ -121,7 +133,7 @@ def merge_projects(
 
     Yields
     ------
-    MergeProgress, MergeFinished
+    MergeCopying, MergeProgress, MergeFinished
 
     Raises
     ------
@@ -153,9 +165,22 @@ def merge_projects(
 
 def _fill(
     store: Store, a: Project, b: Project, rater: str, threshold: float, cancel: _Cancel | None
-) -> Generator[MergeProgress, None, MergeFinished]:
+) -> Generator[MergeCopying | MergeProgress, None, MergeFinished]:
     with store.write() as c, a._store.read() as from_a, b._store.read() as from_b:
-        taken = merge_rows.take_both(c, from_a, from_b)
+        total, there, told = merge_rows.count(from_a, from_b), 0, 0
+        yield MergeCopying(0, total)
+        steps = merge_rows.take_both(c, from_a, from_b)
+        while True:
+            if cancel is not None and cancel.is_set():
+                return MergeFinished(0, 0, (), None, cancelled=True)
+            try:
+                there += next(steps)
+            except StopIteration as end:
+                taken: merge_rows.Taken = end.value
+                break
+            if there - told >= _TELL:
+                told = there
+                yield MergeCopying(there, total)
         scans = [row[0] for row in c.execute("SELECT sha256 FROM scans ORDER BY added, rowid")]
         names = (a.path.stem, b.path.stem)
         compared = Compared()

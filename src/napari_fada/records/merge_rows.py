@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ _SCAN = (
 )
 _READING = "id, sha256, frame, model_sha256, prompt_hash, created, body"
 _LISTED = "path, name, name_key, size, mtime_ns, sha256, problem, added"
+_STEP = 500
 _NAMED = ("record", "lock", "reason")  # cells whose name ends with the uid of a record
 
 
@@ -58,20 +60,34 @@ class Taken:
         return Change(name, before, after)
 
 
-def take_both(c: sqlite3.Connection, a: sqlite3.Connection, b: sqlite3.Connection) -> Taken:
-    """Bring the rows of both projects into an empty third one."""
+def count(*projects: sqlite3.Connection) -> int:
+    """Return how many rows :func:`take_both` takes."""
+    tables = ("scans", "readings", "records", "listed")
+    return sum(
+        c.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+        for c in projects
+        for table in tables
+    )
+
+
+def take_both(
+    c: sqlite3.Connection, a: sqlite3.Connection, b: sqlite3.Connection
+) -> Generator[int, None, Taken]:
+    """Bring the rows of both projects into an empty third one; yields how many more are there."""
     salt = a.execute("SELECT value FROM meta WHERE name = 'salt'").fetchone()[0]
     c.execute("UPDATE meta SET value = ? WHERE name = 'salt'", (salt,))
     for table, columns in (("scans", _SCAN), ("readings", f"seq, {_READING}")):
-        rows = a.execute(f"SELECT {columns} FROM {table} ORDER BY rowid").fetchall()
-        _insert(c, table, columns, rows)
-    records = a.execute("SELECT * FROM records ORDER BY seq").fetchall()
-    _insert(c, "records", "seq, uid, sha256, frame, reading, parent, place, body", records)
-    _insert(c, "listed", _LISTED, a.execute(f"SELECT {_LISTED} FROM listed ORDER BY id").fetchall())
+        rows = a.execute(f"SELECT {columns} FROM {table} ORDER BY rowid")
+        yield from _copy(c, table, columns, rows)
+    records = a.execute("SELECT * FROM records ORDER BY seq")
+    columns = "seq, uid, sha256, frame, reading, parent, place, body"
+    yield from _copy(c, "records", columns, records)
+    rows = a.execute(f"SELECT {_LISTED} FROM listed ORDER BY id")
+    yield from _copy(c, "listed", _LISTED, rows)
     taken = Taken()
     taken.ungrouped = _take_scans(c, b, salt)
-    _take_readings(c, b, taken)
-    _take_records(c, b, taken)
+    yield from _take_readings(c, b, taken)
+    yield from _take_records(c, b, taken)
     _take_listed(c, b)
     taken.acts_a, taken.acts_b = _acts(a), _acts(b)
     return taken
@@ -109,13 +125,14 @@ def _take_scans(c: sqlite3.Connection, b: sqlite3.Connection, salt: bytes) -> in
     return lost
 
 
-def _take_readings(c: sqlite3.Connection, b: sqlite3.Connection, taken: Taken) -> None:
+def _take_readings(c: sqlite3.Connection, b: sqlite3.Connection, taken: Taken) -> Iterator[int]:
     known = {row[0] for row in c.execute("SELECT id FROM readings")}
     contents = {
         _content(*row[1:]): (row[0], row[3])
         for row in c.execute("SELECT id, sha256, frame, body FROM readings ORDER BY seq DESC")
     }
     for row in b.execute(f"SELECT {_READING} FROM readings ORDER BY seq").fetchall():
+        yield 1
         identifier, sha256, frame, *_, body = row
         if identifier in known:
             continue
@@ -143,10 +160,11 @@ def _content(sha256: str, frame: int, body: str) -> str:
     return json.dumps([sha256, frame, reading], sort_keys=True)
 
 
-def _take_records(c: sqlite3.Connection, b: sqlite3.Connection, taken: Taken) -> None:
+def _take_records(c: sqlite3.Connection, b: sqlite3.Connection, taken: Taken) -> Iterator[int]:
     known = {row[0] for row in c.execute("SELECT uid FROM records")}
     query = "SELECT uid, sha256, frame, reading, parent, body FROM records ORDER BY seq"
     for uid, sha256, frame, reading, parent, body in b.execute(query).fetchall():
+        yield 1
         if uid in known or uid in taken.uids:
             continue
         parent = taken.uids.get(parent, parent)
@@ -172,6 +190,12 @@ def _take_listed(c: sqlite3.Connection, b: sqlite3.Connection) -> None:
         elif path and not listed.is_there(paths[sha256]) and listed.is_there(path):
             stamp = None if size is None else listed.Stamp(size, mtime_ns)
             listed.place(c, sha256, name, Path(path), stamp)
+
+
+def _copy(c: sqlite3.Connection, table: str, columns: str, rows: sqlite3.Cursor) -> Iterator[int]:
+    while some := rows.fetchmany(_STEP):
+        _insert(c, table, columns, some)
+        yield len(some)
 
 
 def _insert(c: sqlite3.Connection, table: str, columns: str, rows: list[tuple[Any, ...]]) -> None:

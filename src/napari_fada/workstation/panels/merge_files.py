@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_fada.records.merge import MergeFinished, MergeProgress, merge_projects
+from napari_fada.records.merge import MergeCopying, MergeFinished, MergeProgress, merge_projects
 from napari_fada.workstation.background import Broken, guarded
 from napari_fada.workstation.session import Session
 
@@ -111,7 +111,9 @@ class MergeFiles(QWidget):
         self._worker.start()
 
     def _on_event(self, event: Any) -> None:
-        if isinstance(event, MergeProgress):
+        if isinstance(event, MergeCopying | MergeProgress):
+            what = "Rows" if isinstance(event, MergeCopying) else "Scans"
+            self.progress.setFormat(f"{what}: %v of %m")
             self.progress.setMaximum(event.total)
             self.progress.setValue(event.done)
         elif isinstance(event, Broken):
