@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from napari_fada.errors import ScanError
+from napari_fada.records import review
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.cine.carry import (
     Finished,
@@ -72,6 +73,21 @@ def test_copies_are_proposals_and_one_step_of_undo_on_each_frame(project, scan):
     assert {a.points for a in copied} == {polygon().points, box().points}
     assert all(a.parent is None and a.score is None and not a.rater for a in copied)
     assert project.check() == []
+
+
+def test_a_finished_scan_is_in_review_again_and_it_is_said(project, scan):
+    draw(project, scan, 0, box())
+    review.finish(project, scan.sha256, 0)
+    assert review.scan_review(project, scan.sha256).finished
+    again = end(copy(project, scan.sha256, 0, [1]))
+    assert "The scan was finished; it is in review again." in again.text()
+    assert review.scan_review(project, scan.sha256).state == "in_review"
+    once_more = end(copy(project, scan.sha256, 0, [2]))
+    assert "in review again" not in once_more.text()
+    review.finish(project, scan.sha256, 0)
+    nothing = end(copy(project, scan.sha256, 0, [1, 2]))  # reviewed frames are left alone
+    assert nothing.added == 0
+    assert review.scan_review(project, scan.sha256).finished
 
 
 def test_only_what_was_chosen_is_copied(project, scan):

@@ -37,6 +37,8 @@ class Derived:
         For each of ``left`` that an expert drew or judged otherwise: the expert's record.
     closed : {"", "reviewed", "locked"}
         Why the frame was left alone as a whole.
+    reopened : bool
+        Whether the scan was finished, and is in review again.
     """
 
     frame: int
@@ -46,6 +48,7 @@ class Derived:
     left: tuple[Annotation, ...] = ()
     stands: tuple[Annotation, ...] = ()
     closed: str = ""
+    reopened: bool = False
 
 
 def derive(
@@ -86,10 +89,12 @@ def derive(
         tables.put_record(connection, sha256, frame, wish)
         wanted[RECORD + wish.uid] = "1"
         fresh.append(wish)
-    if fresh and cells.get(SCAN_REVIEW) in FINISHED[:2]:
+    reopened = bool(fresh) and cells.get(SCAN_REVIEW) in FINISHED[:2]
+    if reopened:
         wanted[SCAN_REVIEW] = history.IN_REVIEW  # something is open again on what was finished
     entry = history.do(connection, sha256, frame, wanted, label=label, rater=rater)
-    return Derived(frame, entry, tuple(fresh), replaced, left, tuple(taken.values()))
+    stands = tuple(taken.values())
+    return Derived(frame, entry, tuple(fresh), replaced, left, stands, reopened=reopened)
 
 
 def is_judged(record: Annotation) -> bool:

@@ -88,6 +88,8 @@ class Finished:
             said.append("Cancelled; what was done stays.")
         if self.problem:
             said.append(self.problem)
+        if any(o.reopened for o in self.outcomes):
+            said.append("The scan was finished; it is in review again.")
         if self.added:
             said.append("Undo: on each frame.")
         return " ".join(said)
