@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_fada.exchange.conversations import FrameRecords, dump_lines, read_lines, to_lines
+from napari_fada.exchange.conversations import dump_lines, read_lines, to_lines
+from napari_fada.exchange.frames import FrameRecords
 from napari_fada.exchange.items import HOLES, SIMPLIFIED, TOO_MANY, TOO_SMALL
 from napari_fada.pipeline import PromptSet
 from napari_fada.records.annotation import Annotation

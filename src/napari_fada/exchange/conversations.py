@@ -16,8 +16,8 @@ from typing import Any, Protocol
 
 from napari_fada.engines.protocol import Prompt, Task
 from napari_fada.errors import FadaError, ModelError
+from napari_fada.exchange.frames import FrameRecords
 from napari_fada.exchange.items import AskTask, Draft, Item, Tally, build_items, read_item
-from napari_fada.records.annotation import Annotation
 from napari_fada.records.reading import INTERPRETATION_KEYS, VARIANTS, Variant
 
 SCHEMA = "fada-training/1"
@@ -37,42 +37,6 @@ class Prompts(Protocol):
     def prompt(  # noqa: D102
         self, task: Task, classes: Sequence[str] = ..., variant: Variant = ...
     ) -> Prompt: ...
-
-
-@dataclass(frozen=True, slots=True)
-class FrameRecords:
-    """What is known about one image, ready to be asked for.
-
-    Parameters
-    ----------
-    image : str
-        Path of the image as it stands in the conversations.
-    width, height : int
-        Size in pixels.
-    annotations : tuple of Annotation
-        In the order of the project.
-    fields : mapping of str to str
-        The report; a variant is asked for if all its fields have a text.
-    view : str or None
-        View label.
-    asked : mapping of task to class lists
-        Which classes to ask for together. A list may hold classes that are not there: that
-        they are absent is then part of the answer.
-    subject : str
-        Salted hash that groups images of one person, for splitting.
-    rater : str
-        Who stands for report and view.
-    """
-
-    image: str
-    width: int
-    height: int
-    annotations: tuple[Annotation, ...] = ()
-    fields: Mapping[str, str] = field(default_factory=dict)
-    view: str | None = None
-    asked: Mapping[AskTask, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
-    subject: str = ""
-    rater: str = ""
 
 
 def to_lines(frame: FrameRecords, prompts: Prompts) -> tuple[list[Line], Tally]:

@@ -18,7 +18,6 @@ import numpy as np
 
 from napari_fada.errors import ExchangeError, FadaError
 from napari_fada.exchange.conversations import (
-    FrameRecords,
     Line,
     Prompts,
     dump_lines,
@@ -26,6 +25,7 @@ from napari_fada.exchange.conversations import (
     to_lines,
 )
 from napari_fada.exchange.files import write_atomic
+from napari_fada.exchange.frames import FrameRecords
 from napari_fada.exchange.items import Tally
 from napari_fada.exchange.overlay import to_png
 from napari_fada.exchange.selection import select

@@ -11,7 +11,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
-from napari_fada.exchange.conversations import ASK_TASKS, FrameRecords
+from napari_fada.exchange.conversations import ASK_TASKS
+from napari_fada.exchange.frames import FrameRecords
 from napari_fada.exchange.items import AskTask, Tally
 from napari_fada.records.project import WHOLE, Project
 from napari_fada.records.reading import Reading

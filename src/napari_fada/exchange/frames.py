@@ -1,0 +1,66 @@
+"""One image of a data set and all that is said of it: what each form is written from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from napari_fada.exchange.items import AskTask
+from napari_fada.records.annotation import Annotation
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRecords:
+    """What is known about one image.
+
+    Parameters
+    ----------
+    image : str
+        Path of the image as it stands in the files of the data set, relative to its root.
+    width, height : int
+        Size in pixels.
+    annotations : tuple of Annotation
+        In the order of the project.
+    fields : mapping of str to str
+        The report; a variant is asked for if all its fields have a text.
+    view : str or None
+        View label.
+    asked : mapping of task to class lists
+        Which classes to ask for together. A list may hold classes that are not there: that
+        they are absent is then part of the answer.
+    subject : str
+        Salted hash that groups images of one person.
+    rater : str
+        Who stands for report and view.
+    sha256 : str
+        Of the scan's file, or a keyed hash of it where it leaves the project.
+    frame : int
+        Index in the scan; 0 for a still.
+    group : str
+        What a split keeps on one side: a salted hash of examination, patient, clip or folder.
+    split : str
+        ``train``, ``val`` or ``test``; empty: the data set is not split.
+    spacing_mm : (y, x) or None
+        Size of a pixel; None without a scale.
+    spacing_origin : str
+        Where the scale came from.
+    answers : tuple of Annotation
+        What the model proposed where an expert corrected or rejected it.
+    """
+
+    image: str
+    width: int
+    height: int
+    annotations: tuple[Annotation, ...] = ()
+    fields: Mapping[str, str] = field(default_factory=dict)
+    view: str | None = None
+    asked: Mapping[AskTask, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
+    subject: str = ""
+    rater: str = ""
+    sha256: str = ""
+    frame: int = 0
+    group: str = ""
+    split: str = ""
+    spacing_mm: tuple[float, float] | None = None
+    spacing_origin: str = ""
+    answers: tuple[Annotation, ...] = ()
