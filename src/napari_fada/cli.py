@@ -7,7 +7,6 @@ import os
 import shutil
 import sys
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,6 +14,7 @@ import typer
 
 from napari_fada import __version__
 from napari_fada.cli_convert import register as register_convert
+from napari_fada.cli_data import register as register_data
 from napari_fada.cli_download import register as register_download
 from napari_fada.cli_full import AdapterOption, DeviceOption, DtypeOption, PrecisionOption
 from napari_fada.cli_hardware import (
@@ -32,7 +32,6 @@ from napari_fada.cli_project import project_app
 from napari_fada.cli_shared import JsonFlag, err, explained, interruptible, line, out, progress_bar
 from napari_fada.errors import ModelError
 
-PROMPTS = "napari-fada-1"
 NOTICE = "Research and annotation software. Not a medical device."
 
 app = typer.Typer(
@@ -40,11 +39,8 @@ app = typer.Typer(
     help=f"Annotate fetal ultrasound with a FADA model, offline. {NOTICE}",
     pretty_exceptions_enable=False,
 )
-export_app = typer.Typer(no_args_is_help=True, help="Write corrected records for training.")
-import_app = typer.Typer(no_args_is_help=True, help="Bring existing labels into a project.")
 train_app = typer.Typer(no_args_is_help=True, help="Train the embedded model again.")
-app.add_typer(export_app, name="export")
-app.add_typer(import_app, name="import")
+register_data(app)
 app.add_typer(models_app, name="models")
 register_convert(models_app)
 register_download(models_app)
@@ -54,9 +50,6 @@ app.add_typer(project_app, name="project")
 
 ModelOption = Annotated[
     str, typer.Option("--model", "-m", help="Pack name, pack folder, or .gguf with its mmproj.")
-]
-ProjectOption = Annotated[
-    Path | None, typer.Option("--project", "-p", help="Project file; default: your own.")
 ]
 
 
@@ -266,60 +259,6 @@ def _report(event: Any, as_json: bool) -> None:
     elif event.failed_phases:
         phases = ", ".join(event.failed_phases)
         err.print(f"{event.path.name}: failed: {phases} (reasons in {event.output.name})")
-
-
-@export_app.command("fada")
-def export_fada(
-    out_dir: Annotated[Path, typer.Option("--out", "-o", help="Folder for JSONL and images.")],
-    project: ProjectOption = None,
-    proposals: Annotated[
-        bool, typer.Option(help="Also proposals that no one has judged yet.")
-    ] = False,
-    prompt_set: Annotated[str, typer.Option(help="Name or file of the prompts.")] = PROMPTS,
-    as_json: JsonFlag = False,
-) -> None:
-    """Write accepted and corrected records as FADA training conversations."""
-    from napari_fada.exchange.fada import export_records
-    from napari_fada.pipeline import PromptSet
-    from napari_fada.records.project import Project
-
-    with explained(), Project.open(project, create=False) as opened:
-        prompts = PromptSet.load(prompt_set)
-        summary = export_records(opened, out_dir, prompts, include_proposals=proposals)
-    if as_json:
-        line(**summary.to_dict())
-        return
-    out.print(f"{summary.lines} conversations, {summary.images} images in {out_dir}.")
-    for title, counts in (("left out", summary.left_out), ("note", summary.notes)):
-        for reason, count in counts.items():
-            out.print(f"  {title}: {count} {reason}", highlight=False)
-    for problem in summary.problems:
-        err.print(problem, highlight=False)
-    raise typer.Exit(1 if summary.problems else 0)
-
-
-@import_app.command("fada")
-def import_fada(
-    source: Annotated[Path, typer.Argument(help="The JSONL file, or the folder of an export.")],
-    project: ProjectOption = None,
-    as_json: JsonFlag = False,
-) -> None:
-    """Bring FADA training conversations and their images into a project."""
-    from napari_fada.exchange.fada_import import import_records
-    from napari_fada.records.project import Project
-
-    with explained(), Project.open(project) as opened:
-        summary = import_records(opened, source)
-    if as_json:
-        line(**asdict(summary))
-        return
-    out.print(
-        f"{summary.images} scans, {summary.records} records brought in, "
-        f"{summary.known} were here already."
-    )
-    for problem in summary.problems:
-        err.print(problem, highlight=False)
-    raise typer.Exit(1 if summary.problems else 0)
 
 
 @train_app.command("mini")

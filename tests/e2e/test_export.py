@@ -22,7 +22,7 @@ def test_export_from_the_widget(desk, tmp_path):
     lines = [json.loads(x) for f in out.rglob("*.jsonl") for x in f.read_text().splitlines()]
     assert lines
     assert all(line["messages"][0]["role"] == "user" for line in lines)
-    assert "lines and 1 images were written" in desk.widget.message.text
+    assert "1 images (1 conversations" in desk.widget.message.text
     assert (out / "images").is_dir()
 
 

@@ -13,9 +13,12 @@ from PIL import Image
 from pydicom.data import get_testdata_file
 
 from napari_fada.errors import ExchangeError
-from napari_fada.exchange import fada, selection
-from napari_fada.exchange.fada import export_records, export_steps
-from napari_fada.exchange.fada_import import import_records
+from napari_fada.exchange import deidentify, fada, selection
+from napari_fada.exchange.export import UNREADABLE, export_records, export_steps
+from napari_fada.exchange.fada import FORMAT
+from napari_fada.exchange.images import CHANGED
+from napari_fada.exchange.importing import import_records
+from napari_fada.exchange.request import ExportRequest, Selection
 from napari_fada.pipeline import PromptSet
 from napari_fada.records.geometry import mask_to_annotation, rasterise
 from napari_fada.records.project import WHOLE, Project
@@ -35,8 +38,16 @@ def project(tmp_path):
         yield opened
 
 
-def export(project, out, **more):
-    return export_records(project, out, PROMPTS, open_row=lambda _row: SCAN, **more)
+def request(*, proposals=False, **more):
+    return ExportRequest(selection=Selection(proposals=proposals), prompts=PROMPTS, **more)
+
+
+def export(project, out, open_row=lambda _row: SCAN, **more):
+    return export_records(project, out, FORMAT, request(**more), open_row=open_row)
+
+
+def bring_in(project, out):
+    return import_records(project, out, FORMAT)
 
 
 def lines_of(out):
@@ -62,11 +73,12 @@ def accept(project, annotation):
 def test_nothing_is_taught_that_no_one_has_judged(project, tmp_path):
     project.save_reading(make_reading(SCAN))
     summary = export(project, tmp_path / "out")
-    assert (summary.lines, summary.images) == (0, 0)
+    assert (summary.written, summary.images) == ({}, 0)
     assert summary.left_out == {
         selection.PENDING: 2,
         selection.UNSEEN_REPORT: 1,
         selection.UNSEEN_VIEW: 1,
+        selection.UNJUDGED: 1,
     }
     assert lines_of(tmp_path / "out") == []
 
@@ -114,7 +126,7 @@ def test_corrections_replace_what_they_correct(project, tmp_path):
     (line,) = [x for x in lines_of(tmp_path / "out") if x["meta"]["task"] == "detect"]
     assert [i["label"] for i in json.loads(line["messages"][1]["content"][0]["text"])] == ["LV"]
     assert line["meta"]["records"][0]["status"] == "corrected"
-    assert line["meta"]["records"][0]["rater"] == "Anna"
+    assert line["meta"]["records"][0]["rater"].startswith("rater-")
 
 
 def test_reports_and_views_once_a_person_stands_for_them(project, tmp_path):
@@ -123,7 +135,7 @@ def test_reports_and_views_once_a_person_stands_for_them(project, tmp_path):
     export(project, tmp_path / "out")
     told = [line["meta"] for line in lines_of(tmp_path / "out")]
     assert [m["variant"] for m in told] == ["full", "anatomy", "clinical"]
-    assert {m["rater"] for m in told} == {"Anna"}
+    assert {m["rater"][:6] for m in told} == {"rater-"}
     project.set_state(SCAN.sha256, WHOLE, {"review": "accepted"})
     export(project, tmp_path / "out")
     assert questions(tmp_path / "out", "classify") == [("classify", [], {"label": "BPD_PLANE"})]
@@ -133,7 +145,7 @@ def test_proposals_too_if_they_are_asked_for(project, tmp_path):
     reading = make_reading(SCAN, polygon("Brain"), box("CSP"), box("LV"))
     project.save_reading(reading)
     project.edit(*KEY, remove=[reading.annotations[2].uid])
-    summary = export(project, tmp_path / "out", include_proposals=True)
+    summary = export(project, tmp_path / "out", proposals=True)
     assert summary.left_out == {selection.REJECTED: 1}
     assert questions(tmp_path / "out", "detect") == [
         ("detect", ["Brain", "CSP", "LV"], ["Brain", "CSP"])
@@ -143,7 +155,7 @@ def test_proposals_too_if_they_are_asked_for(project, tmp_path):
 
 def test_nothing_that_names_a_patient_leaves(project, tmp_path):
     project.save_reading(make_reading(SCAN))
-    export(project, tmp_path / "out", include_proposals=True)
+    export(project, tmp_path / "out", proposals=True)
     (image,) = (tmp_path / "out" / "images").iterdir()
     written = (tmp_path / "out" / "fada.jsonl").read_bytes() + image.read_bytes()
     for secret in (b"Jane", b"1980", SCAN.sha256.encode(), project.salt, project.salt.hex()):
@@ -164,8 +176,8 @@ def test_pixels_outside_the_scan_region_stay_here(tmp_path):
     with Project.open(tmp_path / "p.fada") as project:
         project.add_scan(scan)
         project.edit(scan.sha256, 4, add=[inside, outside])
-        summary = export_records(project, tmp_path / "out", PROMPTS)
-        assert summary.left_out == {fada.OUTSIDE: 1}
+        summary = export_records(project, tmp_path / "out", FORMAT, request())
+        assert summary.left_out == {deidentify.OUTSIDE: 1}
         assert questions(tmp_path / "out", "detect") == [("detect", ["CSP"], ["CSP"])]
         (image,) = (tmp_path / "out" / "images").iterdir()
         with Image.open(image) as picture:
@@ -176,7 +188,7 @@ def test_pixels_outside_the_scan_region_stay_here(tmp_path):
         assert not pixels[~kept].any()
         assert scan.frame(4)[~kept].any()
         # Asked for whole frames, the image is another one and the old one goes.
-        export_records(project, tmp_path / "out", PROMPTS, mask_outside=False)
+        export_records(project, tmp_path / "out", FORMAT, request(mask_outside=False))
         (whole,) = (tmp_path / "out" / "images").iterdir()
         assert whole.name != image.name
         with Image.open(whole) as picture:
@@ -191,10 +203,10 @@ def test_scans_that_are_gone_or_changed_are_counted_and_named(project, tmp_path)
     project.edit(scan.sha256, 0, add=[box(source="expert")])
     project.edit(*KEY, add=[box(source="expert")])
     Image.fromarray(SCAN.frame(0) + 1).save(file)
-    summary = export_records(project, tmp_path / "out", PROMPTS)
-    assert summary.left_out == {fada.UNREADABLE: 1, fada.CHANGED: 1}
+    summary = export_records(project, tmp_path / "out", FORMAT, request())
+    assert summary.left_out == {UNREADABLE: 1, CHANGED: 1}
     assert [p.startswith(n) for p, n in zip(summary.problems, (SCAN.name, "b.png"), strict=True)]
-    assert summary.lines == 0
+    assert summary.written == {}
 
 
 def test_a_cancelled_or_failed_export_leaves_the_earlier_one(project, tmp_path, monkeypatch):
@@ -203,7 +215,9 @@ def test_a_cancelled_or_failed_export_leaves_the_earlier_one(project, tmp_path, 
     export(project, out)
     before = {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
     project.edit(SCAN.sha256, 1, add=[box(source="expert")])
-    steps = export_steps(project, out, PROMPTS, open_row=lambda _row: SCAN)
+    steps = export_steps(
+        project, out, FORMAT, ExportRequest(prompts=PROMPTS), open_row=lambda _row: SCAN
+    )
     assert next(steps).total == 1
     steps.close()
     assert {p: p.read_bytes() for p in out.rglob("*") if p.is_file()} == before
@@ -228,7 +242,9 @@ def test_a_full_disk_leaves_the_earlier_export(project, tmp_path):
         big = dataclasses.replace(SCAN, decode=lambda _i: noise)
         project.edit(SCAN.sha256, 1, add=[box(source="expert")])
         with pytest.raises(ExchangeError, match="No space left"):
-            export_records(project, out, PROMPTS, open_row=lambda _row: big)
+            export_records(
+                project, out, FORMAT, ExportRequest(prompts=PROMPTS), open_row=lambda _row: big
+            )
         assert {p: p.read_bytes() for p in out.rglob("*") if p.is_file()} == before
     finally:
         subprocess.run(["umount", "-l", str(drive)], check=True)
@@ -243,9 +259,9 @@ def test_importing_an_export_gives_the_records_back_and_twice_changes_nothing(pr
     project.edit(*KEY, replace={csp.uid: dataclasses.replace(csp, points=((21, 10), (50, 41)))})
     project.set_report(*KEY, fields={"image_quality": "poor"}, view="AC_PLANE")
     out, again = tmp_path / "out", tmp_path / "again"
-    export(project, out)
+    export(project, out, keep_names=True)
     with Project.open(tmp_path / "other.fada", rater="Bo") as other:
-        summary = import_records(other, out)
+        summary = bring_in(other, out)
         assert (summary.images, summary.records, summary.problems) == (1, 2, ())
         (row,) = other.scans()
         got = other.annotations(row.sha256, 0)
@@ -258,10 +274,10 @@ def test_importing_an_export_gives_the_records_back_and_twice_changes_nothing(pr
         assert other.report(row.sha256, 0).fields == project.report(*KEY).fields
         assert other.report(row.sha256, 0).view == "AC_PLANE"
         steps = len(other.history())
-        assert import_records(other, out / "fada.jsonl").known == 2
+        assert bring_in(other, out / "fada.jsonl").known == 2
         assert len(other.history()) == steps
         # What goes out again asks and answers the same.
-        export_records(other, again, PROMPTS)
+        export_records(other, again, FORMAT, request(keep_names=True))
     texts = [
         [[m["content"][-1] for m in line["messages"]] for line in lines_of(folder)]
         for folder in (out, again)
@@ -272,7 +288,7 @@ def test_importing_an_export_gives_the_records_back_and_twice_changes_nothing(pr
 
 def test_import_names_what_it_cannot_bring_in(project, tmp_path):
     with pytest.raises(ExchangeError, match="cannot be read"):
-        import_records(project, tmp_path)
+        bring_in(project, tmp_path)
     project.edit(*KEY, add=[box(source="expert")])
     out = tmp_path / "out"
     export(project, out)
@@ -280,11 +296,11 @@ def test_import_names_what_it_cannot_bring_in(project, tmp_path):
     with (out / "fada.jsonl").open("ab") as file:
         file.write(b'{"messages": "hello"}\n')
     Image.fromarray(SCAN.frame(0)[:50]).save(image)
-    summary = import_records(project, out)
+    summary = bring_in(project, out)
     assert summary.images == 0
     assert len(summary.problems) == 2
     image.unlink()
-    assert len(import_records(project, out).problems) == 2
+    assert len(bring_in(project, out).problems) == 2
 
 
 def test_real_scans_go_out_and_come_back(data_dir, tmp_path):
@@ -311,12 +327,12 @@ def test_real_scans_go_out_and_come_back(data_dir, tmp_path):
                 project.set_report(scan.sha256, 0, fields=fields, view="Other")
                 for a in found:
                     truth[a.uid] = rasterise(a, (scan.height, scan.width))
-        summary = export_records(project, tmp_path / "out", PROMPTS)
+        summary = export_records(project, tmp_path / "out", FORMAT, request())
         assert (summary.images, summary.left_out) == (8, {})
-        assert summary.lines == 8 * 6
+        assert summary.written[fada.CONVERSATIONS] == 8 * 6
         names = {p.stem for p in (tmp_path / "out" / "images").iterdir()}
         assert not any(row.path.stem in name for row in project.scans() for name in names)
-        assert import_records(other, tmp_path / "out").records == len(truth)
+        assert bring_in(other, tmp_path / "out").records == len(truth)
         for row in other.scans():
             for a in other.annotations(row.sha256):
                 mask, was = rasterise(a, (row.height, row.width)), truth[a.uid]

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from napari_fada.engines.protocol import Prompt
 from napari_fada.engines.scripted import ScriptedEngine
 from napari_fada.errors import ModelError
-from napari_fada.exchange.fada import export_records
+from napari_fada.exchange.export import export_records
+from napari_fada.exchange.fada import FORMAT
+from napari_fada.exchange.request import ExportRequest
 from napari_fada.pipeline import PromptSet, read_frame
 from napari_fada.records.project import Project
 from napari_fada.records.reading import INTERPRETATION_KEYS, VARIANTS
@@ -50,7 +52,13 @@ def test_an_edit_is_in_exactly_the_right_variants(tmp_path_factory, edits):
             expected[key] = text
         # Taken back to the model's word, a report by a person has no field of theirs.
         if project.report(SCAN.sha256, 0).expert_fields:
-            export_records(project, folder / "out", PROMPTS, open_row=lambda _row: SCAN)
+            export_records(
+                project,
+                folder / "out",
+                FORMAT,
+                ExportRequest(prompts=PROMPTS),
+                open_row=lambda _row: SCAN,
+            )
             found = variants_of(folder / "out")
             assert set(found) == set(VARIANTS)
             for variant, keys in VARIANTS.items():
@@ -79,7 +87,13 @@ def test_a_model_that_is_asked_for_halves_writes_one_report(tmp_path):
         project.add_scan(SCAN)
         project.save_reading(reading)
         project.set_report(SCAN.sha256, 0, fields={"image_quality": "poor"})
-        export_records(project, tmp_path / "out", PROMPTS, open_row=lambda _row: SCAN)
+        export_records(
+            project,
+            tmp_path / "out",
+            FORMAT,
+            ExportRequest(prompts=PROMPTS),
+            open_row=lambda _row: SCAN,
+        )
     found = variants_of(tmp_path / "out")
     assert [v for v in VARIANTS if found[v].get("image_quality") == "poor"] == ["full", "clinical"]
 

@@ -10,10 +10,17 @@ from pathlib import Path
 from napari_fada.errors import ExchangeError
 
 
-def write_atomic(path: Path, data: bytes) -> None:
+def write_atomic(path: Path, data: bytes, *, flush: bool = True) -> None:
     """Write a file in one step: whoever looks sees the old one or the new one, never a part.
 
     Folders are made as needed.
+
+    Parameters
+    ----------
+    path, data : Path, bytes
+        Where and what.
+    flush : bool
+        Wait for the drive. Not for files of a folder that no one sees yet, by the thousand.
 
     Raises
     ------
@@ -25,8 +32,9 @@ def write_atomic(path: Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with draft.open("wb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            if flush:
+                file.flush()
+                os.fsync(file.fileno())
         draft.replace(path)
     except OSError as error:
         with suppress(OSError):

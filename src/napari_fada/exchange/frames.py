@@ -10,6 +10,21 @@ from napari_fada.records.annotation import Annotation
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """What a model said of a frame in words, beside its structures.
+
+    ``asked`` are the classes that it was asked for and gave a usable answer about.
+    """
+
+    model: str = ""
+    model_sha256: str = ""
+    prompt_set: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    view: str | None = None
+    asked: Mapping[AskTask, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class FrameRecords:
     """What is known about one image.
 
@@ -45,7 +60,9 @@ class FrameRecords:
     spacing_origin : str
         Where the scale came from.
     answers : tuple of Annotation
-        What the model proposed where an expert corrected or rejected it.
+        What the model proposed, as it said it.
+    answered : Answered or None
+        What the model said in words; None if it has not read the frame.
     """
 
     image: str
@@ -64,3 +81,4 @@ class FrameRecords:
     spacing_mm: tuple[float, float] | None = None
     spacing_origin: str = ""
     answers: tuple[Annotation, ...] = ()
+    answered: Answered | None = None

@@ -25,14 +25,19 @@ SIMPLIFIED = f"polygons reduced to {MAX_VERTICES} vertices"
 
 @dataclass(slots=True)
 class Tally:
-    """What was left out, and what was written but not as it stood, counted by reason."""
+    """What was written, what was left out, and what was not written as it stood, counted.
+
+    ``written`` is by what it is ("conversations", "annotations"), the others by reason.
+    """
 
     left_out: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
+    written: Counter[str] = field(default_factory=Counter)
 
     def __iadd__(self, other: Tally) -> Tally:
         self.left_out.update(other.left_out)
         self.notes.update(other.notes)
+        self.written.update(other.written)
         return self
 
 
@@ -254,15 +259,20 @@ def _overlap(a: Sequence[int], b: Sequence[int]) -> float:
 
 @dataclass(slots=True)
 class Draft:
-    """A record that is being put together again from one or several objects."""
+    """A record that is being put together again from one or several objects.
+
+    ``named`` tells whether the file gives its uid; if not, the finished record has none.
+    """
 
     annotation: Annotation
     place: int
+    named: bool
     rings: list[Ring] = field(default_factory=list)
 
     def finished(self) -> Annotation:
         """Return the record with all its parts."""
-        return replace(self.annotation, rings=tuple(self.rings))
+        uid = self.annotation.uid if self.named else ""
+        return replace(self.annotation, uid=uid, rings=tuple(self.rings))
 
 
 def read_item(
@@ -298,4 +308,4 @@ def read_item(
     else:
         x1, y1, x2, y2 = (float(v) for v in answer.get("bbox_2d") or answer["box_2d"])
         made = Annotation(label, "box", grid_to_pixels([(x1, y1), (x2, y2)], *size), **common)
-    return Draft(made, int(meta.get("place", place)))
+    return Draft(made, int(meta.get("place", place)), bool(meta.get("uid")))

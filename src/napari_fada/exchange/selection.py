@@ -12,8 +12,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from napari_fada.exchange.conversations import ASK_TASKS
-from napari_fada.exchange.frames import FrameRecords
+from napari_fada.exchange.frames import Answered, FrameRecords
 from napari_fada.exchange.items import AskTask, Tally
+from napari_fada.exchange.request import Selection
+from napari_fada.records.annotation import Annotation
 from napari_fada.records.project import WHOLE, Project
 from napari_fada.records.reading import Reading
 from napari_fada.records.rows import ScanRow
@@ -24,6 +26,13 @@ REJECTED = "rejected proposals"
 UNSEEN_REPORT = "reports that no one has edited or accepted"
 UNSEEN_VIEW = "views that no one has edited or accepted"
 UNKNOWN = "structures of a class that is not in the vocabulary"
+OTHER_RATER = "structures of other raters"
+OTHER_CLASS = "structures of other classes"
+OTHER_VIEW = "frames of other views"
+NOT_REVIEWED = "frames whose review is open"
+NEGATIVE = "frames without structures"
+UNJUDGED = "frames on which no one has judged anything"
+PARTLY = "frames with open proposals: what they are about is not known to be absent there"
 
 _KIND: Mapping[AskTask, tuple[str, ...]] = {
     "detect": ("box", "polygon"),
@@ -33,8 +42,8 @@ _KIND: Mapping[AskTask, tuple[str, ...]] = {
 
 
 def select(
-    project: Project, scan: ScanRow, frame: int, tally: Tally, *, include_proposals: bool = False
-) -> FrameRecords:
+    project: Project, scan: ScanRow, frame: int, tally: Tally, wish: Selection
+) -> FrameRecords | None:
     """Return what may be taught about a frame; ``image`` is left empty.
 
     Parameters
@@ -47,38 +56,68 @@ def select(
         Index of the frame.
     tally : Tally
         Takes what is left out.
-    include_proposals : bool
-        Also take what no one has judged yet (rejected proposals never).
+    wish : Selection
+        What is asked for. Rejected proposals are never taken.
+
+    Returns
+    -------
+    FrameRecords or None
+        None if the frame as a whole is not asked for, or nobody has judged anything on it.
     """
-    standing = project.annotations(scan.sha256, frame, include_rejected=True)
+    report = project.report(scan.sha256, frame)
+    if wish.views and report.view not in wish.views:
+        tally.left_out[OTHER_VIEW] += 1
+        return None
     state = project.state(scan.sha256, frame)
     reviewed = any(
         s.get("review") in ("accepted", "corrected")
         for s in (state, project.state(scan.sha256, WHOLE))
     )
+    if wish.reviewed and not reviewed:
+        tally.left_out[NOT_REVIEWED] += 1
+        return None
+    standing = project.annotations(scan.sha256, frame, include_rejected=True)
     rejected = [a for a in standing if a.status == "rejected"]
-    pending = [a for a in standing if a.status == "proposed" and not include_proposals]
-    unknown = [a for a in standing if a.category not in vocabulary().by_name]
-    kept = [a for a in standing if a not in rejected and a not in pending and a not in unknown]
-    for reason, found in ((REJECTED, rejected), (PENDING, pending), (UNKNOWN, unknown)):
-        tally.left_out[reason] += len(found)
+    known = vocabulary().by_name
+    apart: dict[str, list[Annotation]] = {
+        REJECTED: rejected,
+        PENDING: [a for a in standing if a.status == "proposed" and not wish.proposals],
+        UNKNOWN: [a for a in standing if a.category not in known],
+        OTHER_RATER: [a for a in standing if wish.raters and a.rater not in wish.raters],
+        OTHER_CLASS: [a for a in standing if wish.categories and a.category not in wish.categories],
+    }
+    gone: set[str] = set()
+    for reason, found in apart.items():  # each is counted under the first reason that fits
+        new = [a for a in found if a.uid not in gone]
+        tally.left_out[reason] += len(new)
+        gone |= {a.uid for a in new}
+    kept = [a for a in standing if a.uid not in gone]
+    open_ = apart[PENDING]
 
-    report = project.report(scan.sha256, frame)
-    said = report.fields if include_proposals or reviewed or report.expert_fields else {}
-    view = report.view if include_proposals or reviewed or report.expert_view else None
+    said = report.fields if wish.proposals or reviewed or report.expert_fields else {}
+    view = report.view if wish.proposals or reviewed or report.expert_view else None
     tally.left_out[UNSEEN_REPORT] += bool(any(report.fields.values()) and not said)
     tally.left_out[UNSEEN_VIEW] += bool(report.view and not view)
+    reading = project.shown_reading(scan.sha256, frame)
+    if not (kept or rejected or said or view or reviewed or (wish.proposals and reading)):
+        tally.left_out[UNJUDGED] += 1
+        return None
+    if not kept and not wish.negatives:
+        tally.left_out[NEGATIVE] += 1
+        return None
+    if open_:
+        tally.notes[PARTLY] += 1
 
-    undecided = {a.category for a in (*pending, *unknown)}
-    reading = dict(project.readings_by_id(scan.sha256, frame)).get(report.reading or "")
+    undecided = {a.category for a in standing if a.uid in gone and a not in rejected}
     touched = {_home(a.category) for a in (*kept, *rejected)}
     asked: dict[AskTask, tuple[tuple[str, ...], ...]] = {}
     for task in ASK_TASKS:
         decided = {a.category for a in (*kept, *rejected) if a.kind in _KIND[task]}
         looked = _looked_for(task, reading)
-        if not (reviewed or include_proposals):
+        if not (reviewed or wish.proposals):
             looked = [c for c in looked if _home(c) in touched]
-        lists = _lists(state.get(f"asked/{task}", "[]"), {*decided, *looked}, undecided)
+        wanted = {c for c in (*decided, *looked) if not wish.categories or c in wish.categories}
+        lists = _lists(state.get(f"asked/{task}", "[]"), wanted, undecided)
         if lists:
             asked[task] = lists
     return FrameRecords(
@@ -89,6 +128,26 @@ def select(
         asked=asked,
         subject=scan.subject,
         rater=_rater(project, scan, frame) if said or view else "",
+        sha256=scan.sha256,
+        frame=frame,
+        spacing_mm=scan.spacing_mm,
+        spacing_origin=scan.spacing_origin or "",
+        answers=reading.annotations if reading else (),
+        answered=_answered(reading),
+    )
+
+
+def _answered(reading: Reading | None) -> Answered | None:
+    """Return what the model said in words, where it said it."""
+    if reading is None:
+        return None
+    return Answered(
+        reading.model.pack,
+        reading.model.sha256,
+        reading.model.prompt_set,
+        dict(reading.interpretation),
+        reading.view,
+        {task: tuple(_looked_for(task, reading)) for task in ("detect", "segment")},
     )
 
 

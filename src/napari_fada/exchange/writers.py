@@ -115,6 +115,9 @@ class Format:
         an empty text if the form has no images of its own.
     writer, reader : callable or None
         None where the form cannot be written or not be read back.
+    wants : callable or None
+        Whether the form has anything to say about a frame; None: about every one. A frame that
+        it has nothing to say about gets no image.
     choices : mapping of str to the allowed values
         What ``WriteOptions.choices`` may hold; the first value is the default.
     """
@@ -124,6 +127,7 @@ class Format:
     image: Callable[[str, str], str]
     writer: Callable[[Path, WriteOptions], Writer] | None = None
     reader: Reader | None = None
+    wants: Callable[[FrameRecords, WriteOptions], bool] | None = None
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 

@@ -14,7 +14,7 @@ from napari_fada.workstation.background import Broken, guarded
 from napari_fada.workstation.session import Session
 
 if TYPE_CHECKING:
-    from napari_fada.exchange.fada import ExportSummary
+    from napari_fada.exchange.export import ExportSummary
 
 
 class Exporter:
@@ -58,12 +58,12 @@ class Exporter:
         return True
 
     def _on_event(self, event: Any) -> None:
-        from napari_fada.exchange.fada import ExportSummary
+        from napari_fada.exchange.export import ExportSummary
 
         if isinstance(event, Broken):
             self._session.say(event.text, "error")
         elif isinstance(event, ExportSummary):
-            quiet = event.lines and not event.left_out and not event.problems
+            quiet = event.images and not event.left_out and not event.problems
             self._session.say(_told(event), "info" if quiet else "warning")
 
     def _on_finished(self) -> None:
@@ -80,7 +80,9 @@ def _work(
 def _steps(
     project: Project, folder: Path, scan: Scan | None, include_proposals: bool
 ) -> Iterator[Any]:
-    from napari_fada.exchange.fada import export_steps
+    from napari_fada.exchange.export import export_steps
+    from napari_fada.exchange.fada import FORMAT
+    from napari_fada.exchange.request import ExportRequest, Selection
     from napari_fada.pipeline import PromptSet
 
     def open_row(row: ScanRow) -> Scan:
@@ -92,15 +94,19 @@ def _steps(
     summary = yield from export_steps(
         project,
         folder,
-        PromptSet.load("napari-fada-1"),
-        include_proposals=include_proposals,
+        FORMAT,
+        ExportRequest(
+            selection=Selection(proposals=include_proposals),
+            prompts=PromptSet.load("napari-fada-1"),
+        ),
         open_row=open_row,
     )
     yield summary
 
 
 def _told(summary: ExportSummary) -> str:
-    parts = [f"{summary.lines} lines and {summary.images} images were written to {summary.path}."]
+    written = ", ".join(f"{n} {what}" for what, n in summary.written.items())
+    parts = [f"{summary.images} images ({written}) were written to {summary.path}."]
     parts += [f"Left out: {n} × {reason}." for reason, n in summary.left_out.items()]
     parts += [f"Note: {n} × {reason}." for reason, n in summary.notes.items()]
     parts += summary.problems[:3]

@@ -1,0 +1,218 @@
+"""What holds for an import of any form: read first, then all of it in one step, never twice."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from napari_fada.errors import ExchangeError, ProjectError
+from napari_fada.exchange.checking import MAX_VERTICES, checked
+from napari_fada.exchange.fada import FORMAT
+from napari_fada.exchange.frames import FrameRecords
+from napari_fada.exchange.importing import carry_out, import_records, plan_steps
+from napari_fada.exchange.names import Names, parse_mapping
+from napari_fada.exchange.writers import MODULES, Format, Problem, load_format
+from napari_fada.records.annotation import Annotation
+from napari_fada.records.project import Project
+from record_samples import box, polygon
+
+SIZE = (160, 120)
+
+
+def conversation(image, answer):
+    return {
+        "messages": [
+            {"role": "user", "content": [{"type": "image", "image": image}]},
+            {"role": "assistant", "content": json.dumps(answer)},
+        ]
+    }
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "data" / "images").mkdir(parents=True)
+    lines = []
+    for number in range(3):
+        noise = np.random.default_rng(number).integers(0, 255, SIZE[::-1], np.uint8)
+        Image.fromarray(noise).save(tmp_path / "data" / "images" / f"{number}.png")
+        answer = [{"bbox_2d": [100, 100, 400, 500], "label": "CSP"}]
+        lines.append(conversation(f"images/{number}.png", answer))
+    (tmp_path / "data" / "fada.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def project(tmp_path):
+    with Project.open(tmp_path / "p.fada", rater="Anna") as opened:
+        yield opened
+
+
+def test_labels_from_elsewhere_get_in_once(project, folder):
+    summary = import_records(project, folder, FORMAT)
+    assert (summary.images, summary.records, summary.by_class) == (3, 3, {"CSP": 3})
+    again = import_records(project, folder, FORMAT)
+    assert (again.records, again.known) == (0, 3)
+    (record,) = project.annotations(project.scans()[0].sha256)
+    assert (record.status, record.source) == ("accepted", "import")
+    assert record.points == ((16.0, 12.0), (64.0, 60.0))
+
+
+def test_nothing_is_touched_until_the_plan_is_carried_out(project, folder):
+    steps = plan_steps(folder, FORMAT)
+    try:
+        while True:
+            next(steps)
+    except StopIteration as end:
+        plan = end.value
+    assert project.scans() == []
+    assert dict(plan.counts) == {"images": 3, "CSP": 3}
+    with plan:
+        assert carry_out(project, plan).images == 3
+
+
+def test_an_import_that_fails_half_way_leaves_the_project_as_it_was(project, folder, monkeypatch):
+    real, calls = Project.act, []
+
+    def act(self, *args):
+        calls.append(args)
+        if len(calls) == 3:
+            raise ProjectError("the disk is full")
+        return real(self, *args)
+
+    monkeypatch.setattr(Project, "act", act)
+    with pytest.raises(ProjectError):
+        import_records(project, folder, FORMAT)
+    assert len(calls) == 3
+    assert project.scans() == []
+    assert project.history() == []
+
+
+def test_what_stands_in_the_project_is_not_changed(project, folder):
+    import_records(project, folder, FORMAT)
+    row = project.scans()[0]
+    (record,) = project.annotations(row.sha256)
+    project.edit(row.sha256, 0, remove=[record.uid])
+    import_records(project, folder, FORMAT)
+    assert project.annotations(row.sha256) == []
+
+
+def test_one_bad_line_does_not_stop_the_rest_unless_asked(project, folder):
+    with (folder / "fada.jsonl").open("a") as file:
+        file.write('\n{"messages": 3}\n')
+        file.write(json.dumps(conversation("images/9.png", [])) + "\n")
+    with pytest.raises(ExchangeError, match=r"line 4.*1 more problem") as error:
+        import_records(project, folder, FORMAT, strict=True)
+    assert error.value.kept == "Nothing was brought in."
+    assert project.scans() == []
+    summary = import_records(project, folder, FORMAT)
+    assert summary.images == 3
+    assert [text.split(":")[0] for text in summary.problems] == [
+        "fada.jsonl, line 4",
+        "fada.jsonl, line 5",
+    ]
+
+
+def test_labels_in_other_words_are_told_and_can_be_mapped(project, folder):
+    text = (folder / "fada.jsonl").read_text().replace("CSP", "csp box")
+    (folder / "fada.jsonl").write_text(text)
+    summary = import_records(project, folder, FORMAT)
+    assert summary.records == 0
+    assert "unknown class 'csp box'" in summary.problems[0]
+
+    def mapped():
+        names = Names(parse_mapping(["csp box=CSP"]))
+        return import_records(project, folder, FORMAT, options=lambda o: replace(o, names=names))
+
+    assert mapped().by_class == {"CSP": 3}
+
+
+def test_the_users_words_are_checked():
+    assert Names().category("lv") == "LV"
+    assert Names().category("Head") == "head"  # and H is never meant by it
+    assert Names({"head": "fetal_head"}).category("head") == "fetal_head"
+    assert Names({"junk": ""}).left_out("junk")
+    with pytest.raises(ExchangeError, match="not in the vocabulary") as error:
+        Names({"x": "brain"})
+    assert error.value.todo == "Did you mean Brain?"
+    for wrong in (["nothing"], ["a=CSP", "a=LV"]):
+        with pytest.raises(ExchangeError):
+            parse_mapping(wrong)
+
+
+def test_an_image_of_another_size_is_not_mixed_up(project, folder):
+    Image.fromarray(np.zeros((60, 60), np.uint8)).save(folder / "images" / "1.png")
+    lines = (folder / "fada.jsonl").read_text().splitlines()
+    data = [json.loads(line) | {"meta": {"size": list(SIZE)}} for line in lines]
+    (folder / "fada.jsonl").write_text("\n".join(map(json.dumps, data)))
+    summary = import_records(project, folder, FORMAT)
+    assert summary.images == 2
+    assert summary.problems == ("images/1.png: the image is 60×60, the labels are for 160×120",)
+
+
+def test_a_form_that_can_only_be_written_and_a_name_that_is_not_there(project, tmp_path):
+    with pytest.raises(ExchangeError, match="nothing at"):
+        import_records(project, tmp_path / "none", FORMAT)
+    only_out = Format("x", "X", lambda s, _p: s)
+    with pytest.raises(ExchangeError, match="not read"):
+        import_records(project, tmp_path, only_out)
+    with pytest.raises(ExchangeError, match="no form called 'cocoa'") as error:
+        load_format("cocoa")
+    assert all(name in error.value.todo for name in MODULES)
+
+
+def test_a_file_that_is_wrong_in_every_line_is_told_of_by_its_first(project, folder, monkeypatch):
+    monkeypatch.setattr("napari_fada.exchange.importing.MAX_PROBLEMS", 5)
+
+    def read(_root, _options):
+        for number in range(50):
+            yield Problem("x.json", f"record {number}", "is wrong")
+        yield FrameRecords("images/0.png", *SIZE, annotations=(box("LV", uid="", source="import"),))
+
+    summary = import_records(project, folder, Format("x", "X", lambda s, _p: s, reader=read))
+    assert summary.images == 1
+    assert len(summary.problems) == 6
+    assert summary.problems[-1] == "and 45 more"
+
+
+nan = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("annotation", "says"),
+    [
+        (Annotation("CSP", "box", ((nan, 0), (3, 3))), "no number"),
+        (Annotation("CSP", "box", ((200, 0), (300, 30))), "outside"),
+        (Annotation("CSP", "box", ((0, -50), (30, -10))), "outside"),
+        (Annotation("CSP", "box", ((10, 10), (10, 30))), "no area"),
+        (Annotation("Brain", "polygon", ((0, 0), (9, 9))), "three corners"),
+        (Annotation("Brain", "polygon", ((0, 0), (9, 9), (18, 18))), "no area"),
+        (Annotation("NTKpoints", "keypoints", ((5, 5), (500, 5)), visibility=(2, 2)), "outside"),
+        (
+            Annotation(
+                "Brain", "polygon", tuple((i % 160, i % 7) for i in range(MAX_VERTICES + 1))
+            ),
+            "vertices",
+        ),
+    ],
+)
+def test_shapes_that_are_no_shapes_stay_outside(annotation, says):
+    found, what = checked(annotation, SIZE)
+    assert found is None
+    assert says in what
+
+
+def test_shapes_over_the_edge_are_cut_and_said_so_and_rounding_is_forgiven():
+    assert checked(box("CSP"), SIZE) == (box("CSP"), None) or checked(box("CSP"), SIZE)[1] is None
+    found, what = checked(Annotation("CSP", "box", ((170.5, 20), (100, 10))), SIZE)
+    assert found.points == ((100, 10), (160, 20))
+    assert "10.5 px over the edge" in what
+    found, what = checked(Annotation("CSP", "box", ((-0.4, 0), (30, 120.9))), SIZE)
+    assert (found.points, what) == (((0, 0), (30, 120)), None)
+    hidden = Annotation("CRL_KP", "keypoints", ((5, 5), (-9, -9)), visibility=(2, 0))
+    assert checked(hidden, SIZE) == (hidden, None)
+    hole = polygon("Brain")
+    assert checked(hole, SIZE)[0] is not None
