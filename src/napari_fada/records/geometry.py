@@ -92,14 +92,35 @@ def rasterise(annotation: Annotation, shape: tuple[int, int]) -> Mask:
     shape : (height, width)
         Of the image.
     """
+    mask = np.zeros(shape, bool)
+    top, left, cut = raster_window(annotation, shape)
+    mask[top : top + cut.shape[0], left : left + cut.shape[1]] = cut
+    return mask
+
+
+def raster_window(annotation: Annotation, shape: tuple[int, int]) -> tuple[int, int, Mask]:
+    """Return the part of :func:`rasterise` that holds all of its pixels.
+
+    Parameters
+    ----------
+    annotation, shape
+        As there.
+
+    Returns
+    -------
+    top, left : int
+        Where the part begins in the image.
+    part : 2D bool array
+        May be empty.
+    """
     height, width = shape
     if annotation.kind == "keypoints":
-        mask = np.zeros(shape, bool)
         visibility = annotation.visibility or (2,) * len(annotation.points)
+        mask = np.zeros(shape, bool)
         for (x, y), v in zip(annotation.points, visibility, strict=True):
             if v and 0 <= x < width and 0 <= y < height:
                 mask[int(y), int(x)] = True
-        return mask
+        return 0, 0, mask
     rings = [np.asarray(ring, float).reshape(-1, 2) for ring in outlines(annotation)]
     edges = [np.hstack([ring, np.roll(ring, -1, axis=0)]) for ring in rings]
     x1, y1, x2, y2 = np.concatenate(edges).T
@@ -108,15 +129,19 @@ def rasterise(annotation: Annotation, shape: tuple[int, int]) -> Mask:
     last = np.clip(np.ceil(np.maximum(y1, y2) - 0.5), 0, height).astype(int)
     count = last - first
     edge = np.repeat(np.arange(len(count)), count)
+    if not len(edge):
+        return 0, 0, np.zeros((0, 0), bool)
     row = np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count) + first[edge]
     slope = (x2 - x1)[edge] / (y2 - y1)[edge]
     cross = x1[edge] + (row + 0.5 - y1[edge]) * slope
     column = np.clip(np.ceil(cross - 0.5), 0, width).astype(int)
-    # Every crossing turns inside into outside for all pixels to its right.
-    turns = np.zeros((height, width + 1), np.int32)
-    np.add.at(turns, (row, column), 1)
-    inside: Mask = np.cumsum(turns, axis=1)[:, :width] % 2 == 1
-    return inside
+    top, left = int(row.min()), int(column.min())
+    # Every crossing turns inside into outside for all pixels to its right. Only whether their
+    # number is odd counts, and that survives the overflow of a byte.
+    turns = np.zeros((int(row.max()) - top + 1, int(column.max()) - left + 1), np.uint8)
+    np.add.at(turns, (row - top, column - left), 1)
+    inside: Mask = (np.cumsum(turns, axis=1, dtype=np.uint8)[:, :-1] & 1).astype(bool)
+    return top, left, inside
 
 
 def mask_to_annotation(mask: npt.ArrayLike, category: str, **fields: Any) -> Annotation | None:
