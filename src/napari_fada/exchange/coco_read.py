@@ -18,6 +18,7 @@ from napari_fada.exchange.checking import MAX_VERTICES, checked
 from napari_fada.exchange.extras import frame_with_about, with_about
 from napari_fada.exchange.frames import FrameRecords
 from napari_fada.exchange.jsonfiles import as_list, as_number, as_object, read_json
+from napari_fada.exchange.staging import OWN_FILES
 from napari_fada.exchange.writers import Problem, ReadOptions
 from napari_fada.records.annotation import Annotation, Point, Ring
 from napari_fada.records.geometry import mask_to_annotation
@@ -40,20 +41,10 @@ def _files(root: Path) -> list[Path]:
     if not root.is_dir():
         return [root]
     for folder in (root / "annotations", root):
-        names = sorted(p for p in folder.glob("*.json*") if p.is_file() and not _ours(p))
+        names = sorted(p for p in folder.glob("*.json*") if p.is_file() and p.name not in OWN_FILES)
         if names:
             return names
     raise ExchangeError(f"There is no COCO file in {root}.", todo="Name the .json file itself.")
-
-
-def _ours(path: Path) -> bool:
-    """Tell whether a file in the folder of a data set only describes the data set."""
-    return path.name in (
-        "manifest.json",
-        "splits.json",
-        "split-audit.json",
-        "deidentification.json",
-    )
 
 
 @dataclass

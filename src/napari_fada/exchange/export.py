@@ -37,19 +37,20 @@ from napari_fada.exchange.request import ExportRequest
 from napari_fada.exchange.selection import select
 from napari_fada.exchange.splits import Assignment, Member, SplitPlan, assign
 from napari_fada.exchange.spool import Spool
-from napari_fada.exchange.staging import MANIFEST, Staging, move
+from napari_fada.exchange.staging import (
+    AUDIT,
+    CLEANED,
+    LEFT_OUT,
+    MANIFEST,
+    SPLITS,
+    Staging,
+    move,
+)
 from napari_fada.exchange.writers import Format, WriteOptions
 from napari_fada.records.annotation import now
 from napari_fada.records.project import Project
 from napari_fada.records.rows import ScanRow
 from napari_fada.scans import Region, Scan
-
-SPLITS, AUDIT, CLEANED, LEFT_OUT = (
-    "splits.json",
-    "split-audit.json",
-    "deidentification.json",
-    "left-out.csv",
-)
 
 UNREADABLE = "scans that cannot be opened where they were last seen"
 NO_PLACE = "frames that the form has nothing to say about"

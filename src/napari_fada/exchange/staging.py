@@ -18,7 +18,15 @@ from filelock import FileLock, Timeout
 
 from napari_fada.errors import ExchangeError
 
-MANIFEST = "manifest.json"
+MANIFEST, SPLITS, AUDIT, CLEANED, LEFT_OUT = (
+    "manifest.json",
+    "splits.json",
+    "split-audit.json",
+    "deidentification.json",
+    "left-out.csv",
+)
+#: What describes a data set of any form and is no part of the form.
+OWN_FILES = frozenset({MANIFEST, SPLITS, AUDIT, CLEANED, LEFT_OUT})
 _WISHES = "wishes.json"
 #: Names that begin so are ours while a data set is made, and are not part of it.
 WORK = ".work"
