@@ -12,7 +12,7 @@ import csv
 import json
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -188,6 +188,7 @@ class _Export:
             studio = Studio(
                 *(self._staging.work, self._request, self._salt, self._open_row),
                 images=self._has_images,
+                doubles=_doubles(self._project.scans()),
             )
             yield from self._take(studio, spool)
             assignment, proof = self._split()
@@ -383,6 +384,11 @@ class _Listing:
     def __exit__(self, *_error: object) -> None:
         for reason, count in (self._counter - self._before).items():
             self._rows.append((*self._where, reason, count))
+
+
+def _doubles(rows: Sequence[ScanRow]) -> frozenset[str]:
+    names = Counter(Path(row.name).stem for row in rows)
+    return frozenset(name for name, count in names.items() if count > 1)
 
 
 def _choices(form: Format, wanted: Mapping[str, str]) -> dict[str, str]:

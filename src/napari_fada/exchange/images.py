@@ -86,6 +86,8 @@ class Studio:
         How to get the pixels of a scan.
     images : bool
         Whether the form has images; without them only what the audit needs is worked out.
+    doubles : frozenset of str
+        Names that several scans have: where names are kept, these get a part of the hash.
     """
 
     work: Path
@@ -93,6 +95,7 @@ class Studio:
     salt: bytes
     open_row: Callable[[ScanRow], Scan]
     images: bool = True
+    doubles: frozenset[str] = frozenset()
     _known: dict[str, Picture] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _held: threading.local = field(default_factory=threading.local)
@@ -150,7 +153,8 @@ class Studio:
         stem = keyed(self.salt, "image", f"{row.sha256}/{frame}/{boxes}", 20)
         if request.keep_names:
             number = f"_{frame:04d}" if scan.n_frames > 1 else ""
-            stem = f"{Path(row.name).stem}{number}_{stem[:4]}"
+            own = Path(row.name).stem
+            stem = f"{own}{number}{f'_{stem[:6]}' if own in self.doubles else ''}"
         if not (self.images or request.shares):
             return Picture(stem, f"{row.sha256}/{frame}", None, group, boxes)
         with _reading(row):
