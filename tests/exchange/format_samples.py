@@ -105,9 +105,9 @@ def written(form, root, *found, choices=None, **options):
     tally = Tally()
     writer = form.writer(root, WriteOptions(choices={**defaults, **(choices or {})}, **options))
     for frame in found:
-        writer.add(frame, tally)
         if not (root / frame.image).exists():
             picture(root / frame.image, (frame.width, frame.height))
+        writer.add(frame, tally)
     writer.finish(tally)
     return tally
 

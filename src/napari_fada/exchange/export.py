@@ -329,6 +329,7 @@ class _Export:
                 image=image,
                 split=split,
                 sha256=keyed(self._salt, "scan", frame.sha256),
+                source=frame.source if self._request.keep_names else None,
             )
             writer.add(public, self._tally)
             self._counts.add(public)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from napari_fada.exchange.items import AskTask
 from napari_fada.records.annotation import Annotation
@@ -63,6 +64,8 @@ class FrameRecords:
         What the model proposed, as it said it.
     answered : Answered or None
         What the model said in words; None if it has not read the frame.
+    source : Path or None
+        The scan's own file, for forms that refer to it. It is no part of any data set.
     """
 
     image: str
@@ -82,3 +85,4 @@ class FrameRecords:
     spacing_origin: str = ""
     answers: tuple[Annotation, ...] = ()
     answered: Answered | None = None
+    source: Path | None = None

@@ -134,6 +134,7 @@ def select(
         spacing_origin=scan.spacing_origin or "",
         answers=reading.annotations if reading else (),
         answered=_answered(reading),
+        source=scan.path,
     )
 
 

@@ -1,0 +1,190 @@
+"""DICOM structured report (TID 1500): a file for each frame, a group for each structure.
+
+Regions are points of the image in DICOM's convention, which is ours: (0, 0) is the corner of the
+first pixel. An outline is a closed polyline, or an ellipse if it is exactly one; keypoints that
+are there are an open one (or a point); a box is the polyline around it. Where there is a scale,
+groups carry what follows from the outline: area, and circumference and diameters of a head
+(Ramanujan's formula on the ellipse fitted in millimetres); and the length between two keypoints.
+Precision: float32.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_fada import __version__
+from napari_fada.errors import ShapeError
+from napari_fada.exchange.dicom_codes import class_code, loinc, structure_code
+from napari_fada.exchange.dicom_image import MANUFACTURER, Source, Sources, uid_of
+from napari_fada.exchange.frames import FrameRecords
+from napari_fada.exchange.hc18 import CLASSES, ellipse_mm
+from napari_fada.exchange.items import Tally
+from napari_fada.exchange.writers import Format, WriteOptions
+from napari_fada.records.annotation import Annotation, Ring
+from napari_fada.records.ellipse import ellipse_of
+from napari_fada.records.geometry import area, outlines
+
+FOLDER = "reports"
+RINGS = "outlines in parts or with holes (the region is the largest ring)"
+WITHOUT = "frames without structures (no report was written)"
+
+
+def region(record: Annotation, source: Source) -> Any:
+    """Return the region of a record on its image."""
+    from highdicom.sr import ImageRegion, SourceImageForRegion
+
+    image = SourceImageForRegion(
+        source.sop_class,
+        str(source.dataset.SOPInstanceUID),
+        [source.frame_number] if source.frame_number else None,
+    )
+    if record.kind == "keypoints":
+        seen = record.visibility or (2,) * len(record.points)
+        points = [p for p, v in zip(record.points, seen, strict=True) if v]
+        kind = "POINT" if len(points) == 1 else "POLYLINE"  # a region may not be a MULTIPOINT
+        return ImageRegion(kind, np.array(points, float), image)
+    ellipse = ellipse_of(record)
+    if ellipse is not None:
+        c, s = math.cos(ellipse.angle), math.sin(ellipse.angle)
+        centre = np.array([ellipse.x, ellipse.y])
+        long, short = ellipse.a * np.array([c, s]), ellipse.b * np.array([-s, c])
+        ends = np.array([centre - long, centre + long, centre - short, centre + short])
+        return ImageRegion("ELLIPSE", ends, image)
+    ring: Ring = outlines(record)[0]
+    return ImageRegion("POLYLINE", np.array([*ring, ring[0]], float), image)
+
+
+def measurements(record: Annotation, frame: FrameRecords) -> list[Any]:
+    """Return what follows from a record, in millimetres; nothing without a scale."""
+    from highdicom.sr import CodedConcept, Measurement
+
+    if frame.spacing_mm is None:
+        return []
+    y, x = frame.spacing_mm
+    mm = CodedConcept("mm", "UCUM", "millimeter")
+
+    def found(name: Any, value: float, unit: Any = mm) -> Any:
+        return Measurement(name=name, value=round(value, 4), unit=unit)
+
+    if record.kind == "keypoints":
+        seen = record.visibility or (2,) * len(record.points)
+        if len(record.points) != 2 or not all(seen):
+            return []
+        (x1, y1), (x2, y2) = record.points
+        length = math.hypot((x2 - x1) * x, (y2 - y1) * y)
+        names = {"CRL_KP": loinc("crl"), "NTKpoints": loinc("nt")}
+        fallback = CodedConcept("410668003", "SCT", "Length")
+        return [found(names.get(record.category, fallback), length)]
+    if record.kind == "box":
+        return []
+    square = CodedConcept("mm2", "UCUM", "square millimeter")
+    out = [found(CodedConcept("42798000", "SCT", "Area"), area(record) * x * y, square)]
+    if record.category in CLASSES:
+        try:
+            ellipse = ellipse_mm(record, frame.spacing_mm)
+        except ShapeError:
+            return out
+        a, b = ellipse.a, ellipse.b
+        h = ((a - b) / (a + b)) ** 2
+        around = math.pi * (a + b) * (1 + 3 * h / (10 + math.sqrt(4 - 3 * h)))
+        out += [found(loinc("hc"), around), found(loinc("bpd"), 2 * b), found(loinc("ofd"), 2 * a)]
+    return out
+
+
+def report(frame: FrameRecords, source: Source, tally: Tally) -> Any | None:
+    """Return the report of a frame, None if nothing stands on it."""
+    from highdicom.sr import (
+        CodedConcept,
+        ComprehensiveSR,
+        DeviceObserverIdentifyingAttributes,
+        MeasurementReport,
+        ObservationContext,
+        ObserverContext,
+        PlanarROIMeasurementsAndQualitativeEvaluations,
+        TrackingIdentifier,
+    )
+    from pydicom.sr.codedict import codes
+
+    if not frame.annotations:
+        tally.left_out[WITHOUT] += 1
+        return None
+    groups = []
+    for record in frame.annotations:
+        tally.notes[RINGS] += bool(record.rings)
+        numbers = measurements(record, frame)
+        groups.append(
+            PlanarROIMeasurementsAndQualitativeEvaluations(
+                tracking_identifier=TrackingIdentifier(
+                    uid=uid_of("record", record.uid), identifier=record.category
+                ),
+                referenced_region=region(record, source),
+                finding_type=class_code(record.category),
+                finding_category=structure_code(),
+                measurements=numbers or None,
+            )
+        )
+        tally.written["measurements"] += len(numbers)
+    stem = Path(frame.image).stem
+    observer = ObserverContext(
+        observer_type=codes.DCM.Device,
+        observer_identifying_attributes=DeviceObserverIdentifyingAttributes(
+            uid=uid_of("observer", MANUFACTURER, __version__), name=MANUFACTURER
+        ),
+    )
+    content = MeasurementReport(
+        observation_context=ObservationContext(observer_device_context=observer),
+        procedure_reported=CodedConcept("268445003", "SCT", "Ultrasound scan - obstetric"),
+        imaging_measurements=groups,
+        title=codes.DCM.ImagingMeasurementReport,
+    )
+    evidence = source.dataset
+    if source.frame_number is not None:
+        import copy
+
+        evidence = copy.copy(source.dataset)
+        evidence.SOPClassUID = source.sop_class
+    tally.written["regions"] += len(groups)
+    return ComprehensiveSR(
+        evidence=[evidence],
+        content=content[0],
+        series_instance_uid=uid_of("reports", frame.sha256 or stem),
+        series_number=200,
+        sop_instance_uid=uid_of("report", stem),
+        instance_number=frame.frame + 1,
+        manufacturer=MANUFACTURER,
+        is_complete=True,
+        is_final=False,
+    )
+
+
+class SrWriter:
+    """Writes a report for each frame (see ``writers.Writer``)."""
+
+    def __init__(self, root: Path, options: WriteOptions) -> None:
+        self._folder, self._sources = root / FOLDER, Sources(root, options)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._count = 0
+
+    def add(self, frame: FrameRecords, tally: Tally) -> None:
+        """Write the image and the report of a frame."""
+        found = report(frame, self._sources.of(frame), tally)
+        if found is not None:
+            found.save_as(self._folder / f"{Path(frame.image).stem}.dcm")
+            self._count += 1
+
+    def finish(self, tally: Tally) -> None:
+        """Count the files."""
+        tally.written["reports"] += self._count
+
+
+FORMAT = Format(
+    name="dicom-sr",
+    title="DICOM structured report (TID 1500)",
+    image=lambda stem, split: f"images/{split}/{stem}.png" if split else f"images/{stem}.png",
+    writer=SrWriter,
+    choices={"source": ("copy", "original")},
+)
