@@ -90,7 +90,7 @@ def read(root: Path, options: ReadOptions) -> Iterator[FrameRecords | Problem]:
             raise ExchangeError(f"{path} cannot be read: {error.strerror or error}.") from error
         frames, problems = read_lines(data, options.size_of)
         for frame in frames:
-            yield from _named(frame, path.name, options)
+            yield from name_records(frame, path.name, options)
         for text in problems:
             where, _, what = text.partition(": ")
             yield Problem(path.name, where, what)
@@ -104,7 +104,7 @@ def _files_of(root: Path) -> list[Path]:
     return found or [whole]
 
 
-def _named(
+def name_records(
     frame: FrameRecords, file: str, options: ReadOptions
 ) -> Iterator[FrameRecords | Problem]:
     """Give a frame with classes and a view of the vocabulary, and what had to stay behind."""
