@@ -16,6 +16,7 @@ from napari_fada import __version__
 from napari_fada.cli_convert import register as register_convert
 from napari_fada.cli_data import register as register_data
 from napari_fada.cli_download import register as register_download
+from napari_fada.cli_evaluate import register as register_evaluate
 from napari_fada.cli_full import AdapterOption, DeviceOption, DtypeOption, PrecisionOption
 from napari_fada.cli_hardware import (
     CheckOption,
@@ -41,6 +42,7 @@ app = typer.Typer(
 )
 train_app = typer.Typer(no_args_is_help=True, help="Train the embedded model again.")
 register_data(app)
+register_evaluate(app)
 app.add_typer(models_app, name="models")
 register_convert(models_app)
 register_download(models_app)

@@ -225,7 +225,7 @@ def bring_in(
             "names": Names(parse_mapping(class_map or [])),
             "masks": masks,
             "category": category and own_class(category),
-            "values": {_number(k): own_class(v) for k, v in parse_mapping(value or []).items()},
+            "values": {number_of(k): own_class(v) for k, v in parse_mapping(value or []).items()},
         }
         cancel = stack.enter_context(interruptible())
         with progress_bar(quiet=as_json) as progress:
@@ -317,7 +317,14 @@ def parse_shares(text: str) -> dict[str, float] | None:
     return {name: part / 100 for name, part in zip(names, parts, strict=False)}
 
 
-def _number(text: str) -> int:
+def number_of(text: str) -> int:
+    """Return a value of an image as a user typed it.
+
+    Raises
+    ------
+    ExchangeError
+        If it is no number.
+    """
     try:
         return int(text)
     except ValueError:

@@ -308,7 +308,7 @@ class ImageFinder:
             If it cannot be opened.
         """
         if self._last is None or self._last[0] != image:
-            self._last = image, open_scan(self._find(image))
+            self._last = image, open_scan(self.find(image))
         return self._last[1]
 
     def size_of(self, image: str) -> tuple[int, int]:
@@ -316,7 +316,14 @@ class ImageFinder:
         scan = self.open(image)
         return scan.width, scan.height
 
-    def _find(self, image: str) -> Path:
+    def find(self, image: str) -> Path:
+        """Return where an image is.
+
+        Raises
+        ------
+        ExchangeError
+            If it is not there.
+        """
         relative = Path(image.replace("\\", "/"))
         root = self._root
         folders = [root, root / "images", root.parent, root.parent / "images"]

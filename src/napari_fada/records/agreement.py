@@ -232,9 +232,9 @@ def _keypoints(frames: Sequence[tuple[Opinion, Opinion]]) -> tuple[KeypointAgree
         spacing = a.spacing_mm or b.spacing_mm
         for category in {s.category for s in (*mine, *yours)}:
             first, second = ([s for s in side if s.category == category] for side in (mine, yours))
-            for one, two in _nearest(first, second):
+            for one, two in pair_keypoints(first, second):
                 apart = pixels.setdefault(category, [])
-                seen = [_seen(s) if s is not None else {} for s in (one, two)]
+                seen = [seen_points(s) if s is not None else {} for s in (one, two)]
                 alone[category] += len(seen[0].keys() ^ seen[1].keys())
                 for part in sorted(seen[0].keys() & seen[1].keys()):
                     x, y = np.subtract(seen[0][part], seen[1][part])
@@ -250,7 +250,7 @@ def _keypoints(frames: Sequence[tuple[Opinion, Opinion]]) -> tuple[KeypointAgree
     )
 
 
-def _nearest(
+def pair_keypoints(
     first: Sequence[Annotation], second: Sequence[Annotation]
 ) -> list[tuple[Annotation | None, Annotation | None]]:
     """Pair sets of keypoints so that the sum of their distances is least; the rest is alone."""
@@ -266,12 +266,12 @@ def _nearest(
 
 
 def _apart(one: Annotation, two: Annotation) -> float:
-    mine, yours = _seen(one), _seen(two)
+    mine, yours = seen_points(one), seen_points(two)
     both = mine.keys() & yours.keys()
     return sum(math.dist(mine[p], yours[p]) for p in both) / len(both) if both else 1e9
 
 
-def _seen(record: Annotation) -> dict[int, tuple[float, float]]:
+def seen_points(record: Annotation) -> dict[int, tuple[float, float]]:
     """Return the points that are there, by their number."""
     seen = record.visibility or (2,) * len(record.points)
     return {i: p for i, (p, v) in enumerate(zip(record.points, seen, strict=True)) if v}

@@ -1,0 +1,184 @@
+"""What is compared: frames with the truth on one side and an answer on the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from napari_fada.exchange.frames import FrameRecords
+from napari_fada.records.annotation import Annotation
+from napari_fada.records.project import WHOLE, Project
+from napari_fada.records.reading import PHASES, Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What one side says of a frame: structures, report, view."""
+
+    annotations: tuple[Annotation, ...] = ()
+    fields: Mapping[str, str] = field(default_factory=dict)
+    view: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A frame with truth and answer.
+
+    Parameters
+    ----------
+    key : str
+        Tells it from all others.
+    name : str
+        For people.
+    size : (width, height)
+        In pixels.
+    group : str
+        Examination; figures are resampled by groups.
+    spacing_mm : (y, x) or None
+        Without a scale there are no millimetres.
+    phases : mapping of phase to state
+        How the answer came to be; empty where it was not a model that ran. A failed phase is
+        no answer: what it should have found counts as missed, and is counted apart.
+    path, frame : Path or None, int
+        Where its pixels are.
+    """
+
+    key: str
+    name: str
+    size: tuple[int, int]
+    truth: Side
+    answer: Side
+    group: str = ""
+    spacing_mm: tuple[float, float] | None = None
+    phases: Mapping[str, str] = field(default_factory=dict)
+    path: Path | None = None
+    frame: int = 0
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """The phases that failed."""
+        return tuple(name for name, state in self.phases.items() if state == "failed")
+
+
+@dataclass(slots=True)
+class Unpaired:
+    """Frames that stand on one side only, and others that cannot be compared, by reason."""
+
+    reasons: dict[str, int] = field(default_factory=dict)
+
+    def count(self, reason: str, n: int = 1) -> None:
+        """Take note."""
+        if n:
+            self.reasons[reason] = self.reasons.get(reason, 0) + n
+
+
+NOT_REVIEWED = "frames whose review is not closed (no truth)"
+NOT_READ = "frames that no model has read (no answer)"
+ONLY_TRUTH = "frames that only the truth has"
+ONLY_ANSWER = "frames that only the answer has"
+OTHER_SIZE = "frames of another size on the other side"
+
+
+def cases_of_project(project: Project, left: Unpaired) -> Iterator[Case]:
+    """Yield the reviewed frames of a project: what experts made of it against what the model said.
+
+    The model's side is the reading that the frame shows, as the model gave it.
+    """
+    for row in project.scans():
+        whole = project.state(row.sha256, WHOLE).get("review")
+        for frame in project.frames(row.sha256):
+            review = project.state(row.sha256, frame).get("review") or whole
+            if review not in ("accepted", "corrected"):
+                left.count(NOT_REVIEWED)
+                continue
+            reading = project.shown_reading(row.sha256, frame)
+            if reading is None:
+                left.count(NOT_READ)
+                continue
+            report = project.report(row.sha256, frame)
+            records = project.annotations(row.sha256, frame)
+            standing = tuple(a for a in records if a.status != "proposed")
+            yield Case(
+                *(f"{row.sha256}/{frame}", row.name, (row.width, row.height)),
+                Side(standing, report.fields, report.view),
+                side_of(reading),
+                group=row.subject or row.sha256,
+                spacing_mm=row.spacing_mm,
+                phases=phases_of(reading),
+                path=row.path,
+                frame=frame,
+            )
+
+
+def side_of(reading: Reading) -> Side:
+    """Return what a model said."""
+    return Side(reading.annotations, dict(reading.interpretation), reading.view)
+
+
+def phases_of(reading: Reading) -> dict[str, str]:
+    """Return the states of the phases."""
+    return {p: reading.phases[p].state for p in PHASES if p in reading.phases}
+
+
+def cases_of_frames(
+    truth: Sequence[FrameRecords], answer: Sequence[FrameRecords], left: Unpaired
+) -> Iterator[Case]:
+    """Yield the frames that two data sets have both, told by scan and frame or by file name."""
+    others = {_key(f): f for f in answer}
+    for mine in truth:
+        yours = others.pop(_key(mine), None)
+        if yours is None:
+            left.count(ONLY_TRUTH)
+        elif (mine.width, mine.height) != (yours.width, yours.height):
+            left.count(OTHER_SIZE)
+        else:
+            yield case_of(mine, Side(yours.annotations, yours.fields, yours.view))
+    left.count(ONLY_ANSWER, len(others))
+
+
+def case_of(truth: FrameRecords, answer: Side, phases: Mapping[str, str] | None = None) -> Case:
+    """Return a case of a frame of a data set and what was said of it."""
+    return Case(
+        *(_key(truth), Path(truth.image).name, (truth.width, truth.height)),
+        Side(truth.annotations, truth.fields, truth.view),
+        answer,
+        group=truth.group or truth.subject or truth.sha256 or truth.image,
+        spacing_mm=truth.spacing_mm,
+        phases=phases or {},
+        path=truth.source,
+        frame=truth.frame,
+    )
+
+
+def frames_of_project(project: Project, *, proposals: bool) -> Iterator[FrameRecords]:
+    """Yield what stands in a project, as frames of a data set.
+
+    Parameters
+    ----------
+    proposals : bool
+        True: all that stands, on every frame; False: what was judged, on reviewed frames.
+    """
+    for row in project.scans():
+        whole = project.state(row.sha256, WHOLE).get("review")
+        for frame in project.frames(row.sha256):
+            review = project.state(row.sha256, frame).get("review") or whole
+            if not proposals and review not in ("accepted", "corrected"):
+                continue
+            report = project.report(row.sha256, frame)
+            records = project.annotations(row.sha256, frame)
+            yield FrameRecords(
+                *(row.name, row.width, row.height),
+                tuple(a for a in records if proposals or a.status != "proposed"),
+                fields=report.fields,
+                view=report.view,
+                sha256=row.sha256,
+                frame=frame,
+                group=row.subject,
+                spacing_mm=row.spacing_mm,
+                source=row.path,
+            )
+
+
+def _key(frame: FrameRecords) -> str:
+    return f"{frame.sha256 or Path(frame.image).stem}/{frame.frame}"

@@ -1,0 +1,223 @@
+"""Where truth and answers come from: projects, data sets of any form, or a model that is run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from napari_fada.engines.protocol import Engine
+from napari_fada.errors import ExchangeError, FadaError
+from napari_fada.evaluate.cases import (
+    Case,
+    Unpaired,
+    case_of,
+    cases_of_frames,
+    cases_of_project,
+    frames_of_project,
+    phases_of,
+    side_of,
+)
+from napari_fada.evaluate.editing import Editing, editing
+from napari_fada.exchange.frames import FrameRecords
+from napari_fada.exchange.guess import guess_form
+from napari_fada.exchange.importing import ImageFinder
+from napari_fada.exchange.reading_json import SUFFIX, is_done, read_reading, write_reading
+from napari_fada.exchange.writers import Problem, ReadOptions, load_format
+from napari_fada.pipeline import PromptSet, read_frame
+from napari_fada.records.project import Project
+from napari_fada.scans import open_scan
+
+UNREADABLE = "images that cannot be opened"
+PROBLEMS = "labels that could not be read"
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """How to read a data set.
+
+    Parameters
+    ----------
+    path : Path
+        A project, a file or a folder.
+    form : str
+        Empty: told by what lies there.
+    options : callable
+        Given the options of the reader to change them.
+    images : Path or None
+        Where the images are, if not where the files say.
+    """
+
+    path: Path
+    form: str = ""
+    options: Callable[[ReadOptions], ReadOptions] = field(default=lambda o: o)
+    images: Path | None = None
+
+    @property
+    def is_project(self) -> bool:
+        """Whether it is a project file."""
+        return self.path.is_file() and self.path.suffix == ".fada"
+
+
+@dataclass(slots=True)
+class Comparison:
+    """Cases to be evaluated, how many there may be, and what is known beside them."""
+
+    title: str
+    cases: Iterator[Case]
+    total: int
+    left: Unpaired
+    categories: frozenset[str] = frozenset()
+    editing: Editing | None = None
+    problems: list[str] = field(default_factory=list)
+    stack: ExitStack = field(default_factory=ExitStack)
+
+
+def of_project(path: Path) -> Comparison:
+    """Compare a project's proposals with what its experts made of them.
+
+    Raises
+    ------
+    ProjectError
+        If it cannot be opened.
+    """
+    left, stack = Unpaired(), ExitStack()
+    project = stack.enter_context(Project.open(path, create=False))
+    total = sum(len(project.frames(row.sha256)) for row in project.scans())
+    return Comparison(
+        f"{path.name}: the model's proposals against the experts' corrections",
+        cases_of_project(project, left),
+        total,
+        left,
+        editing=editing(project),
+        stack=stack,
+    )
+
+
+def of_data_sets(truth: DataSet, answers: DataSet) -> Comparison:
+    """Compare two data sets or projects.
+
+    Raises
+    ------
+    FadaError
+        If one of them cannot be read.
+    """
+    left, problems = Unpaired(), list[str]()
+    gold = read_frames(truth, problems, proposals=False)
+    said = read_frames(answers, problems, proposals=True)
+    left.count(PROBLEMS, len(problems))
+    return Comparison(
+        f"{answers.path.name} against {truth.path.name}",
+        cases_of_frames(gold, said, left),
+        len(gold),
+        left,
+        categories=_known(gold),
+        problems=problems,
+    )
+
+
+def of_model(
+    truth: DataSet, engine: Engine, out_dir: Path, *, prompts: PromptSet | None = None
+) -> Comparison:
+    """Run a model over the images of a data set and compare what it says.
+
+    Readings are kept in ``out_dir/readings``: a run that was stopped goes on from there.
+
+    Raises
+    ------
+    FadaError
+        If the data set cannot be read.
+    """
+    left, problems = Unpaired(), list[str]()
+    gold = read_frames(truth, problems, proposals=False)
+    left.count(PROBLEMS, len(problems))
+    wording = prompts or PromptSet.load(engine.info.model.prompt_set)
+    return Comparison(
+        f"{engine.info.model.pack} against {truth.path.name}",
+        _run(gold, engine, wording, out_dir / "readings", left),
+        len(gold),
+        left,
+        categories=_known(gold),
+        problems=problems,
+    )
+
+
+def read_frames(data: DataSet, problems: list[str], *, proposals: bool) -> list[FrameRecords]:
+    """Return the frames of a data set, each with the file of its image.
+
+    Parameters
+    ----------
+    data : DataSet
+        What to read.
+    problems : list of str
+        Takes what could not be read.
+    proposals : bool
+        Of a project: also what no one has judged.
+    """
+    if data.is_project:
+        with Project.open(data.path, create=False) as project:
+            return list(frames_of_project(project, proposals=proposals))
+    form = load_format(data.form or guess_form(data.path))
+    if form.reader is None:
+        raise ExchangeError(f"{form.title} can be written, but not read.")
+    finder = ImageFinder(data.path, data.images)
+    frames = []
+    for found in form.reader(data.path, data.options(ReadOptions(size_of=finder.size_of))):
+        if isinstance(found, Problem):
+            problems.append(str(found))
+            continue
+        try:
+            path = finder.find(found.image)
+        except ExchangeError:
+            path = None  # figures need no pixels; pictures of the worst cases do
+        frames.append(replace(found, source=path))
+    return frames
+
+
+def _known(frames: Sequence[FrameRecords]) -> frozenset[str]:
+    """Return the classes that a truth tells of: those that stand, and those looked for."""
+    stand = {a.category for f in frames for a in f.annotations}
+    looked = {c for f in frames for lists in f.asked.values() for names in lists for c in names}
+    return frozenset(stand | looked)
+
+
+def _run(
+    gold: Sequence[FrameRecords],
+    engine: Engine,
+    prompts: PromptSet,
+    folder: Path,
+    left: Unpaired,
+) -> Iterator[Case]:
+    model = engine.info.model
+    for number, truth in enumerate(gold):
+        if truth.source is None:
+            left.count(UNREADABLE)
+            continue
+        try:
+            scan = open_scan(truth.source)
+            path = folder / f"{number:06d}_{truth.source.stem}{SUFFIX}"
+            wanted = {
+                "scan_sha256": scan.sha256,
+                "model_sha256": model.sha256,
+                "prompt_hash": prompts.hash,
+            }
+            if is_done(path, **wanted):
+                reading = read_reading(path)
+            else:
+                reading = read_frame(engine, scan, truth.frame, prompts=prompts)
+                write_reading(path, reading)
+        except (FadaError, IndexError) as error:
+            if isinstance(error, ExchangeError):
+                raise  # the results cannot be written
+            left.count(UNREADABLE)
+            continue
+        if (scan.width, scan.height) != (truth.width, truth.height):
+            left.count("frames of another size on the other side")
+            continue
+        spacing = truth.spacing_mm
+        if spacing is None and scan.spacing is not None:
+            spacing = scan.spacing.y, scan.spacing.x
+        group = truth.group or scan.identity.study or scan.identity.patient
+        case = case_of(replace(truth, spacing_mm=spacing, group=group), side_of(reading))
+        yield replace(case, phases=phases_of(reading))
