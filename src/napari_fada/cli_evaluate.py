@@ -47,6 +47,9 @@ def evaluate(
         list[str] | None, typer.Option("--class-map", help="Their label=our class.")
     ] = None,
     images: Annotated[Path | None, typer.Option(help="Folder of the truth's images.")] = None,
+    group_pattern: Annotated[
+        str, typer.Option(help=r"What in a file name is the examination, like ^(\d+)_.")
+    ] = "",
     fada: Annotated[
         bool, typer.Option("--fada", help="Also by the reference's own definitions.")
     ] = False,
@@ -62,7 +65,7 @@ def evaluate(
     import json
 
     from napari_fada.evaluate.evaluation import Options, evaluate_steps
-    from napari_fada.evaluate.sources import DataSet, of_data_sets, of_model, of_project
+    from napari_fada.evaluate.sources import DataSet, grouped, of_data_sets, of_model, of_project
     from napari_fada.exchange.files import write_atomic
     from napari_fada.exchange.names import Names, parse_mapping
 
@@ -106,7 +109,7 @@ def evaluate(
         progress = stack.enter_context(progress_bar(quiet=as_json))
         bar = progress.add_task("Comparing", total=found.total or None)
         steps = evaluate_steps(
-            found.cases,
+            grouped(found.cases, group_pattern),
             options,
             title=found.title,
             left=found.left,

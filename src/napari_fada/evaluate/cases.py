@@ -8,7 +8,7 @@ from pathlib import Path
 
 from napari_fada.exchange.frames import FrameRecords
 from napari_fada.records.annotation import Annotation
-from napari_fada.records.project import WHOLE, Project
+from napari_fada.records.project import Project
 from napari_fada.records.reading import PHASES, Reading
 
 
@@ -86,10 +86,8 @@ def cases_of_project(project: Project, left: Unpaired) -> Iterator[Case]:
     The model's side is the reading that the frame shows, as the model gave it.
     """
     for row in project.scans():
-        whole = project.state(row.sha256, WHOLE).get("review")
         for frame in project.frames(row.sha256):
-            review = project.state(row.sha256, frame).get("review") or whole
-            if review not in ("accepted", "corrected"):
+            if not project.is_reviewed(row.sha256, frame):
                 left.count(NOT_REVIEWED)
                 continue
             reading = project.shown_reading(row.sha256, frame)
@@ -160,10 +158,8 @@ def frames_of_project(project: Project, *, proposals: bool) -> Iterator[FrameRec
         True: all that stands, on every frame; False: what was judged, on reviewed frames.
     """
     for row in project.scans():
-        whole = project.state(row.sha256, WHOLE).get("review")
         for frame in project.frames(row.sha256):
-            review = project.state(row.sha256, frame).get("review") or whole
-            if not proposals and review not in ("accepted", "corrected"):
+            if not (proposals or project.is_reviewed(row.sha256, frame)):
                 continue
             report = project.report(row.sha256, frame)
             records = project.annotations(row.sha256, frame)

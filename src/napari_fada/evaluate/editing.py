@@ -11,7 +11,7 @@ from statistics import median
 import numpy as np
 
 from napari_fada.records.annotation import Annotation
-from napari_fada.records.project import WHOLE, Project
+from napari_fada.records.project import Project
 
 #: A longer pause between two edits is no work on the scan, so it counts as this much.
 PAUSE = 120.0
@@ -61,11 +61,9 @@ def editing(project: Project) -> Editing:
     far: list[float] = []
     seconds: list[float] = []
     for row in project.scans():
-        whole = project.state(row.sha256, WHOLE).get("review")
         touched = False
         for frame in project.frames(row.sha256):
-            review = project.state(row.sha256, frame).get("review") or whole
-            if review not in ("accepted", "corrected"):
+            if not project.is_reviewed(row.sha256, frame):
                 continue
             touched = True
             for record in project.annotations(row.sha256, frame, include_rejected=True):

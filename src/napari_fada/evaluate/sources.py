@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -141,6 +142,32 @@ def of_model(
         categories=_known(gold),
         problems=problems,
     )
+
+
+def grouped(cases: Iterator[Case], pattern: str) -> Iterator[Case]:
+    """Yield cases whose examination is what a pattern finds in their names.
+
+    Parameters
+    ----------
+    pattern : str
+        A regular expression; its first group counts, if it has one. Empty: nothing is changed.
+
+    Raises
+    ------
+    ExchangeError
+        If it is none.
+    """
+    if not pattern:
+        yield from cases
+        return
+    try:
+        known = re.compile(pattern)
+    except re.error as error:
+        raise ExchangeError(f"{pattern!r} is no regular expression: {error}.") from None
+    for case in cases:
+        found = known.search(case.name)
+        group = (found.group(1) if known.groups else found.group()) if found else case.group
+        yield replace(case, group=group)
 
 
 def read_frames(data: DataSet, problems: list[str], *, proposals: bool) -> list[FrameRecords]:

@@ -16,7 +16,7 @@ from napari_fada.exchange.frames import Answered, FrameRecords
 from napari_fada.exchange.items import AskTask, Tally
 from napari_fada.exchange.request import Selection
 from napari_fada.records.annotation import Annotation
-from napari_fada.records.project import WHOLE, Project
+from napari_fada.records.project import Project
 from napari_fada.records.reading import Reading
 from napari_fada.records.rows import ScanRow
 from napari_fada.vocabulary import vocabulary
@@ -69,10 +69,7 @@ def select(
         tally.left_out[OTHER_VIEW] += 1
         return None
     state = project.state(scan.sha256, frame)
-    reviewed = any(
-        s.get("review") in ("accepted", "corrected")
-        for s in (state, project.state(scan.sha256, WHOLE))
-    )
+    reviewed = project.is_reviewed(scan.sha256, frame)
     if wish.reviewed and not reviewed:
         tally.left_out[NOT_REVIEWED] += 1
         return None

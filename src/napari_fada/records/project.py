@@ -269,6 +269,16 @@ class Project(ProjectSettings):
             cells = history.cells(c, sha256, frame)
         return {n: v for n, v in cells.items() if n.partition("/")[0] in STATE_NAMES}
 
+    def is_reviewed(self, sha256: str, frame: int) -> bool:
+        """Tell whether the review of a frame, or of its scan as a whole, is closed."""
+        with self._store.read() as c:
+            rows = c.execute(
+                "SELECT 1 FROM cells WHERE sha256 = ? AND frame IN (?, ?) AND name = 'review' "
+                "AND value IN ('accepted', 'corrected')",
+                (sha256, frame, WHOLE),
+            )
+            return rows.fetchone() is not None
+
     def cells_named(self, sha256: str, first: str) -> dict[str, str]:
         """Return the cells of all frames of a scan whose names begin alike, without that part."""
         with self._store.read() as c:
