@@ -87,7 +87,7 @@ def _glyphs(light: npt.NDArray[np.uint8]) -> list[_Glyph]:
         glyph = _Glyph(columns.start, rows.start, columns.stop, rows.stop)
         wide, high = glyph.x2 - glyph.x1, glyph.height
         inked = area >= max(6, 0.12 * wide * high)
-        if _LOW <= high <= _HIGH and wide <= 1.6 * high + 2 and inked:
+        if _LOW <= high <= _HIGH and wide <= 4 * high and inked:
             found.append(glyph)
     return found
 

@@ -114,7 +114,8 @@ def annotation_object(
 
 
 def _flat(ring: Ring) -> list[float]:
-    return _rounded([v for point in ring for v in point])
+    found: list[float] = np.round(np.asarray(ring, float).ravel(), 3).tolist()
+    return found
 
 
 def _rounded(values: Sequence[float]) -> list[float]:

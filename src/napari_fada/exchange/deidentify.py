@@ -7,6 +7,7 @@ program (letters inside the region, words of a report) is flagged. The original 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import re
@@ -49,8 +50,12 @@ _SUSPECT = {
 
 def keyed(salt: bytes, kind: str, text: str, digits: int = 16) -> str:
     """Return a hash that only a project with the same salt can retrace."""
-    key = hashlib.sha256(salt).digest()
-    return hmac.digest(key, f"{kind}:{text}".encode(), "sha256").hex()[:digits]
+    return hmac.digest(_key(salt), f"{kind}:{text}".encode(), "sha256").hex()[:digits]
+
+
+@functools.cache
+def _key(salt: bytes) -> bytes:
+    return hashlib.sha256(salt).digest()
 
 
 def scan_regions(scan: Scan) -> tuple[Region, ...]:
@@ -86,14 +91,13 @@ def inside(frame: FrameRecords, regions: Sequence[Region], tally: Tally) -> Fram
 
 def pseudonymised(frame: FrameRecords, salt: bytes) -> FrameRecords:
     """Return a frame whose raters are called by keyed hashes."""
-
-    def name(rater: str) -> str:
-        return rater and f"rater-{keyed(salt, 'rater', rater, 8)}"
-
+    names = dict.fromkeys({frame.rater, *(a.rater for a in frame.annotations)}, "")
+    for rater in filter(None, names):
+        names[rater] = f"rater-{keyed(salt, 'rater', rater, 8)}"
     return replace(
         frame,
-        rater=name(frame.rater),
-        annotations=tuple(replace(a, rater=name(a.rater)) for a in frame.annotations),
+        rater=names[frame.rater],
+        annotations=tuple(replace(a, rater=names[a.rater]) for a in frame.annotations),
     )
 
 

@@ -169,17 +169,18 @@ def _looked_for(task: AskTask, reading: Reading | None) -> Sequence[str]:
 def _by_group(classes: Iterable[str]) -> tuple[tuple[str, ...], ...]:
     """Split classes into lists that are asked for together, in the order of the vocabulary."""
     groups: dict[str, list[str]] = {}
-    for name in classes:
+    for name in set(classes):
         if name in vocabulary().by_name:
             groups.setdefault(_home(name), []).append(name)
     found = []
     for name, group in vocabulary().groups.items():
+        if name not in groups:
+            continue
         order = (*group.detect, *group.keypoints)
-        members = groups.get(name, [])
+        members = groups[name]
         listed = [c for c in order if c in members]
         listed += [c.name for c in vocabulary().categories if c.name in set(members) - set(order)]
-        if listed:
-            found.append(tuple(listed))
+        found.append(tuple(listed))
     return tuple(found)
 
 
