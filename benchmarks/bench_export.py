@@ -37,6 +37,7 @@ SIZE = (160, 120)
 
 
 def outline(rng: np.random.Generator, category: str) -> Annotation:
+    """Return a roundish outline of 100 corners."""
     x, y = rng.uniform(40, 120), rng.uniform(40, 80)
     reach = rng.uniform(15, 35)
     ring = tuple(
@@ -50,6 +51,7 @@ def outline(rng: np.random.Generator, category: str) -> Annotation:
 
 
 def make_project(folder: Path, scans: int, each: int) -> Path:
+    """Make a project with scans and outlines."""
     rng = np.random.default_rng(0)
     names = [c.name for c in vocabulary().categories if "polygon" in c.kinds]
     path = folder / "large.fada"
@@ -99,6 +101,7 @@ def plain(path: Path, out: Path) -> None:
 
 
 def export(path: Path, out: Path, **wish: Any) -> None:
+    """Export with the program."""
     with Project.open(path) as project:
         export_records(project, out, load_format("coco"), ExportRequest(**wish))
 
@@ -122,6 +125,7 @@ def measured(name: str, work: Callable[[], None]) -> tuple[float, float]:
 
 
 def main() -> None:
+    """Run everything once and print seconds, memory and ratios."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--scans", type=int, default=10_000)
     parser.add_argument("--each", type=int, default=5)
