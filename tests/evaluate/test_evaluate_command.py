@@ -118,7 +118,7 @@ def test_the_worst_cases_are_a_project_with_truth_and_answer(project, tmp_path):
             ("CSP", "proposed"),
             ("LV", "accepted"),
         }
-        assert worst.state(rows[0].sha256, 0)["comment"].startswith("0.")
+        assert worst.state(rows[0].sha256, WHOLE)["comment"].startswith("0.")
 
 
 def test_two_data_sets_and_a_project_against_one(project, tmp_path):

@@ -87,16 +87,17 @@ def cases_of_project(project: Project, left: Unpaired) -> Iterator[Case]:
     """
     for row in project.scans():
         for frame in project.frames(row.sha256):
-            if not project.is_reviewed(row.sha256, frame):
+            now = project.standing(row.sha256, frame)
+            if not now.reviewed:
                 left.count(NOT_REVIEWED)
                 continue
-            reading = project.shown_reading(row.sha256, frame)
+            reading = now.reading
             if reading is None:
                 left.count(NOT_READ)
                 continue
-            report = project.report(row.sha256, frame)
-            records = project.annotations(row.sha256, frame)
-            standing = tuple(a for a in records if a.status != "proposed")
+            judged = ("accepted", "corrected")
+            standing = tuple(a for a in now.annotations if a.status in judged)
+            report = now.report
             yield Case(
                 *(f"{row.sha256}/{frame}", row.name, (row.width, row.height)),
                 Side(standing, report.fields, report.view),
@@ -159,10 +160,11 @@ def frames_of_project(project: Project, *, proposals: bool) -> Iterator[FrameRec
     """
     for row in project.scans():
         for frame in project.frames(row.sha256):
-            if not (proposals or project.is_reviewed(row.sha256, frame)):
+            now = project.standing(row.sha256, frame)
+            if not (proposals or now.reviewed):
                 continue
-            report = project.report(row.sha256, frame)
-            records = project.annotations(row.sha256, frame)
+            report = now.report
+            records = [a for a in now.annotations if a.status != "rejected"]
             yield FrameRecords(
                 *(row.name, row.width, row.height),
                 tuple(a for a in records if proposals or a.status != "proposed"),

@@ -63,10 +63,11 @@ def editing(project: Project) -> Editing:
     for row in project.scans():
         touched = False
         for frame in project.frames(row.sha256):
-            if not project.is_reviewed(row.sha256, frame):
+            now = project.standing(row.sha256, frame)
+            if not now.reviewed:
                 continue
             touched = True
-            for record in project.annotations(row.sha256, frame, include_rejected=True):
+            for record in now.annotations:
                 root = _root(project, record)
                 if root.source != "model":
                     added += root.source == "expert" and record.status != "rejected"

@@ -165,7 +165,7 @@ def _put(project: Project, scored: Scored) -> bool:
         for a in case.truth.annotations
     )
     comment = f"{scored.score:.2f}: {scored.why}"
-    act = Act(case.frame, truth, states={"comment": comment}, label="Truth", by_person=False)
+    act = Act(case.frame, truth, scan_states={"comment": comment}, label="Truth", by_person=False)
     project.act(scan.sha256, act)
     if case.truth.fields or case.truth.view:
         project.set_report(

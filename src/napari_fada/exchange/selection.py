@@ -64,16 +64,15 @@ def select(
     FrameRecords or None
         None if the frame as a whole is not asked for, or nobody has judged anything on it.
     """
-    report = project.report(scan.sha256, frame)
+    now = project.standing(scan.sha256, frame)
+    report, state, reviewed, reading = now.report, now.state, now.reviewed, now.reading
     if wish.views and report.view not in wish.views:
         tally.left_out[OTHER_VIEW] += 1
         return None
-    state = project.state(scan.sha256, frame)
-    reviewed = project.is_reviewed(scan.sha256, frame)
     if wish.reviewed and not reviewed:
         tally.left_out[NOT_REVIEWED] += 1
         return None
-    standing = project.annotations(scan.sha256, frame, include_rejected=True)
+    standing = now.annotations
     rejected = [a for a in standing if a.status == "rejected"]
     known = vocabulary().by_name
     apart: dict[str, list[Annotation]] = {
@@ -95,7 +94,6 @@ def select(
     view = report.view if wish.proposals or reviewed or report.expert_view else None
     tally.left_out[UNSEEN_REPORT] += bool(any(report.fields.values()) and not said)
     tally.left_out[UNSEEN_VIEW] += bool(report.view and not view)
-    reading = project.shown_reading(scan.sha256, frame)
     if not (kept or rejected or said or view or reviewed or (wish.proposals and reading)):
         tally.left_out[UNJUDGED] += 1
         return None

@@ -13,7 +13,7 @@ from napari_fada.records.history import Entry
 from napari_fada.records.project_settings import ProjectSettings
 from napari_fada.records.reading import PHASES, Phase, Reading
 from napari_fada.records.reading import Mapping as ClassMapping
-from napari_fada.records.rows import WHOLE, Act, Edit, Report
+from napari_fada.records.rows import WHOLE, Act, Edit, Report, Standing
 from napari_fada.records.standing import KEEP, Keep
 
 __all__ = ["KEEP", "STATE_NAMES", "WHOLE", "Project", "default_path"]
@@ -269,15 +269,22 @@ class Project(ProjectSettings):
             cells = history.cells(c, sha256, frame)
         return {n: v for n, v in cells.items() if n.partition("/")[0] in STATE_NAMES}
 
-    def is_reviewed(self, sha256: str, frame: int) -> bool:
-        """Tell whether the review of a frame, or of its scan as a whole, is closed."""
+    def standing(self, sha256: str, frame: int) -> Standing:
+        """Return all that stands on a frame, in one look."""
         with self._store.read() as c:
-            rows = c.execute(
-                "SELECT 1 FROM cells WHERE sha256 = ? AND frame IN (?, ?) AND name = 'review' "
-                "AND value IN ('accepted', 'corrected')",
-                (sha256, frame, WHOLE),
-            )
-            return rows.fetchone() is not None
+            cells = history.cells(c, sha256, frame)
+            whole = history.cells(c, sha256, WHOLE)
+            reading = standing.reading(c, cells)
+            records = tuple(a for _, a in tables.live_records(c, sha256, frame))
+            report = standing.report(c, cells, reading)
+        reviews = (cells.get("review"), whole.get("review"))
+        return Standing(
+            records,
+            report,
+            {n: v for n, v in cells.items() if n.partition("/")[0] in STATE_NAMES},
+            any(review in ("accepted", "corrected") for review in reviews),
+            reading,
+        )
 
     def cells_named(self, sha256: str, first: str) -> dict[str, str]:
         """Return the cells of all frames of a scan whose names begin alike, without that part."""

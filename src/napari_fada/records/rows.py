@@ -10,6 +10,7 @@ from typing import Protocol
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.history import WHOLE, Entry
 from napari_fada.records.reading import Mapping as ClassMapping
+from napari_fada.records.reading import Reading
 
 __all__ = [
     "WHOLE",
@@ -20,6 +21,7 @@ __all__ = [
     "ScanLike",
     "ScanRow",
     "SpacingLike",
+    "Standing",
 ]
 
 
@@ -135,6 +137,22 @@ class Report:
     def has_expert_words(self) -> bool:
         """Whether the expert has said anything here."""
         return bool(self.expert_fields) or self.expert_view is not None or bool(self.expert_mapping)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """All that stands on a frame, at one moment.
+
+    ``annotations`` hold rejections too; ``state`` is that of the frame (review, comments, locks);
+    ``reviewed`` whether the review of the frame or of its scan as a whole is closed; ``reading``
+    the one that the frame shows, as the model gave it.
+    """
+
+    annotations: tuple[Annotation, ...]
+    report: Report
+    state: Mapping[str, str]
+    reviewed: bool
+    reading: Reading | None
 
 
 @dataclass(frozen=True, slots=True)
