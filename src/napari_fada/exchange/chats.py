@@ -18,7 +18,7 @@ from napari_fada.exchange.fada import CONVERSATIONS, name_records, needed
 from napari_fada.exchange.frames import FrameRecords
 from napari_fada.exchange.items import Tally
 from napari_fada.exchange.pairs import Pair, pairs
-from napari_fada.exchange.writers import Problem, ReadOptions, WriteOptions
+from napari_fada.exchange.writers import Problem, ReadOptions, WriteOptions, told
 
 NOTES = "notes"
 PAIRS = "pairs"
@@ -135,7 +135,7 @@ def read(
                 try:
                     image, question, answer = line_of(json.loads(text))
                 except (ValueError, KeyError, TypeError, IndexError) as error:
-                    yield Problem(path.name, f"line {number}", _told(error))
+                    yield Problem(path.name, f"line {number}", told(error))
                     line = ""
                 else:
                     note = notes[number - 1] if len(notes) == len(rows) else "{}"
@@ -174,7 +174,3 @@ def one_image(row: Row) -> str:
     if not isinstance(images, list) or len(images) != 1 or not isinstance(images[0], str):
         raise ValueError("not one image")
     return images[0]
-
-
-def _told(error: Exception) -> str:
-    return f"it has no {error}" if isinstance(error, KeyError) else str(error)

@@ -19,7 +19,7 @@ from napari_fada.exchange.extras import frame_with_about, with_about
 from napari_fada.exchange.frames import FrameRecords
 from napari_fada.exchange.jsonfiles import as_list, as_number, as_object, read_json
 from napari_fada.exchange.staging import OWN_FILES
-from napari_fada.exchange.writers import Problem, ReadOptions
+from napari_fada.exchange.writers import Problem, ReadOptions, told
 from napari_fada.records.annotation import Annotation, Point, Ring
 from napari_fada.records.geometry import mask_to_annotation
 from napari_fada.scans.source import MAX_PIXELS
@@ -89,7 +89,7 @@ class _File:
                 found = as_object(row, "it")
                 number, name = found["id"], str(found["name"])
             except (ValueError, KeyError) as error:
-                yield self._problem(f"category {place}", _told(error))
+                yield self._problem(f"category {place}", told(error))
                 continue
             if number in self.names:
                 yield self._problem(f"category {number}", "this id stands twice; the first counts")
@@ -120,7 +120,7 @@ class _File:
                 key = found["id"]
                 hash(key)
             except (ValueError, KeyError, TypeError, OverflowError) as error:
-                problems.append(self._problem(f"image {place}", _told(error)))
+                problems.append(self._problem(f"image {place}", told(error)))
                 continue
             if key in images:
                 text = f"this id is that of {images[key].name} already"
@@ -147,7 +147,7 @@ class _File:
                 found["category_id"]
                 image.rows.append((where, found))
             except (ValueError, KeyError, TypeError) as error:
-                yield self._problem(where, _told(error))
+                yield self._problem(where, told(error))
 
     def _frame(self, image: _Image) -> Iterator[FrameRecords | Problem]:
         kept = []
@@ -155,7 +155,7 @@ class _File:
             try:
                 record = self._record(row, image)
             except (ValueError, KeyError, TypeError, OverflowError, IndexError) as error:
-                yield self._problem(where, _told(error))
+                yield self._problem(where, told(error))
                 continue
             if record is None:
                 continue
@@ -303,7 +303,3 @@ def unpacked_runs(text: str) -> list[int]:
     if shift:
         raise ValueError("its mask is cut off")
     return runs
-
-
-def _told(error: Exception) -> str:
-    return f"it has no {error}" if isinstance(error, KeyError) else str(error)

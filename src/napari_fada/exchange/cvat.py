@@ -18,7 +18,7 @@ from napari_fada.exchange.checking import MAX_VERTICES, checked
 from napari_fada.exchange.extras import about_frame, about_record, frame_with_about, with_about
 from napari_fada.exchange.frames import FrameRecords
 from napari_fada.exchange.items import Tally
-from napari_fada.exchange.writers import Format, Problem, ReadOptions, WriteOptions
+from napari_fada.exchange.writers import Format, Problem, ReadOptions, WriteOptions, told
 from napari_fada.exchange.xmlfiles import attribute_of, read_xml
 from napari_fada.records.annotation import Annotation, Ring
 from napari_fada.records.geometry import ordered_box
@@ -182,7 +182,7 @@ def read(root: Path, options: ReadOptions) -> Iterator[FrameRecords | Problem]:
             size = int(attribute_of(image, "width")), int(attribute_of(image, "height"))
             name = attribute_of(image, "name").replace("\\", "/")
         except (KeyError, ValueError) as error:
-            yield Problem(path.name, f"image {number}", _told(error))
+            yield Problem(path.name, f"image {number}", told(error))
             continue
         yield from _Image(path.name, name, size, options).read(image)
 
@@ -195,21 +195,21 @@ class _Image:
         kept: list[Annotation] = []
         grouped: dict[str, int] = {}
         view: str | None = None
-        told: dict[str, object] = {}
+        about: dict[str, object] = {}
         number = 0
         for element in image:
             if element.tag == "tag":
                 label = element.get("label", "")
                 view = view or self._options.names.view(label)
                 if label == "scan":
-                    told = _of_frame(_attributes(element))
+                    about = _of_frame(_attributes(element))
                 continue
             number += 1
             where = f"image {self._name}, shape {number}"
             try:
                 record, group = self._shape(element)
             except (KeyError, ValueError) as error:
-                yield Problem(self._file, where, _told(error))
+                yield Problem(self._file, where, told(error))
                 continue
             if record is None:
                 continue
@@ -227,7 +227,7 @@ class _Image:
             kept.append(found)
         frame = FrameRecords(self._name, *self._size, tuple(kept), view=view)
         split = image.get("subset") or ""
-        yield frame_with_about(frame, {**told, "split": split})
+        yield frame_with_about(frame, {**about, "split": split})
 
     def _shape(self, element: Element) -> tuple[Annotation | None, str]:
         """Return a record, and the group if it is one ring of several."""
@@ -283,10 +283,6 @@ def _of_frame(about: Mapping[str, str]) -> dict[str, object]:
     except ValueError:
         found.pop("spacing_mm_yx", None)
     return found
-
-
-def _told(error: Exception) -> str:
-    return f"it has no {error}" if isinstance(error, KeyError) else str(error)
 
 
 FORMAT = Format(

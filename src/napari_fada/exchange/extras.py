@@ -5,8 +5,11 @@ Other programs leave it aside; an import here takes it and gives the same record
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from napari_fada.exchange.frames import FrameRecords
@@ -107,6 +110,21 @@ def frame_with_about(frame: FrameRecords, about: Mapping[str, Any]) -> FrameReco
         spacing_mm=mm,
         **texts,
     )
+
+
+def notes_by_image(path: Path) -> dict[str, Mapping[str, Any]]:
+    """Return what one of our exports says of its images, from a file with a line for each.
+
+    Lines that cannot be read are left aside: what counts are the labels, this only stands beside
+    them. No file gives nothing.
+    """
+    found: dict[str, Mapping[str, Any]] = {}
+    if path.exists():
+        for line in path.read_text("utf-8").splitlines():
+            with suppress(ValueError, KeyError, TypeError):
+                row = json.loads(line)
+                found[row["image"]] = row
+    return found
 
 
 def _asked(value: Any) -> dict[AskTask, tuple[tuple[str, ...], ...]]:

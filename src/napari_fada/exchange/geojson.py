@@ -20,7 +20,7 @@ from napari_fada.exchange.files import write_atomic
 from napari_fada.exchange.frames import FrameRecords
 from napari_fada.exchange.items import Tally
 from napari_fada.exchange.jsonfiles import as_list, as_number, as_object, read_json
-from napari_fada.exchange.writers import Format, Problem, ReadOptions, WriteOptions
+from napari_fada.exchange.writers import Format, Problem, ReadOptions, WriteOptions, told
 from napari_fada.records.annotation import Annotation, Point, Ring
 from napari_fada.records.geometry import outlines, to_shapely
 from napari_fada.vocabulary import vocabulary
@@ -138,7 +138,7 @@ def _read(path: Path, options: ReadOptions) -> Iterator[FrameRecords | Problem]:
         yield Problem(path.name, "", error.what)
         return
     except (ValueError, KeyError, OSError) as error:
-        yield Problem(path.name, "", _told(error))
+        yield Problem(path.name, "", told(error))
         return
     kept = []
     for number, row in enumerate(features, 1):
@@ -146,7 +146,7 @@ def _read(path: Path, options: ReadOptions) -> Iterator[FrameRecords | Problem]:
         try:
             record = _record(as_object(row, "it"), options)
         except (ValueError, KeyError, TypeError, IndexError) as error:
-            yield Problem(path.name, where, _told(error))
+            yield Problem(path.name, where, told(error))
             continue
         if record is None:
             continue
@@ -204,10 +204,6 @@ def _ring(value: Any) -> Ring:
 def _point(value: Any) -> Point:
     x, y, *_ = as_list(value, "a point")
     return as_number(x, "a coordinate"), as_number(y, "a coordinate")
-
-
-def _told(error: Exception) -> str:
-    return f"it has no {error}" if isinstance(error, KeyError) else str(error)
 
 
 FORMAT = Format(

@@ -28,7 +28,7 @@ from napari_fada.exchange.frames import FrameRecords
 from napari_fada.exchange.items import Tally
 from napari_fada.exchange.jsonfiles import as_list, as_number, as_object, read_json
 from napari_fada.exchange.staging import OWN_FILES
-from napari_fada.exchange.writers import Format, Problem, ReadOptions, WriteOptions
+from napari_fada.exchange.writers import Format, Problem, ReadOptions, WriteOptions, told
 from napari_fada.records.annotation import Annotation, Point, Ring
 from napari_fada.records.geometry import mask_to_annotation
 from napari_fada.vocabulary import vocabulary
@@ -158,7 +158,7 @@ class _File:
             yield Problem(name, "", error.what)
             return
         except (ValueError, KeyError) as error:
-            yield Problem(name, "", _told(error))
+            yield Problem(name, "", told(error))
             return
         drafts: dict[Any, _Draft] = {}
         kept: list[Annotation] = []
@@ -169,7 +169,7 @@ class _File:
             try:
                 made += self._take(as_object(row, "it"), where, drafts, (width, height))
             except (ValueError, KeyError, TypeError, OverflowError) as error:
-                problems.append((where, _told(error)))
+                problems.append((where, told(error)))
         for draft in drafts.values():
             made.append((draft.where, _joined(draft)))
         for where, record in sorted(made, key=lambda m: int(m[0].split()[1])):
@@ -314,10 +314,6 @@ def _relative(path: Path, folder: Path) -> str:
         return path.resolve().relative_to(folder.resolve()).as_posix()
     except ValueError:
         return path.as_posix()
-
-
-def _told(error: Exception) -> str:
-    return f"it has no {error}" if isinstance(error, KeyError) else str(error)
 
 
 FORMAT = Format(

@@ -23,7 +23,13 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from napari_fada.errors import ExchangeError
-from napari_fada.exchange.extras import about_frame, about_record, frame_with_about, with_about
+from napari_fada.exchange.extras import (
+    about_frame,
+    about_record,
+    frame_with_about,
+    notes_by_image,
+    with_about,
+)
 from napari_fada.exchange.frames import FrameRecords
 from napari_fada.exchange.items import Tally
 from napari_fada.exchange.jsonfiles import read_json
@@ -176,7 +182,7 @@ class _Folder:
             next((f / LABELS for f in (masks, masks.parent, root) if (f / LABELS).exists()), None),
             options,
         )
-        self._about = _about(root / RECORDS)
+        self._about = notes_by_image(root / RECORDS)
 
     def read(self) -> Iterator[FrameRecords | Problem]:
         without: list[str] = []
@@ -332,18 +338,6 @@ def _values_of(path: Path | None, options: ReadOptions) -> dict[int, str]:
             name = options.names.category(str(row.get("class", "")))
             if name:
                 found[row["value"]] = name
-    return found
-
-
-def _about(path: Path) -> dict[str, Mapping[str, Any]]:
-    found: dict[str, Mapping[str, Any]] = {}
-    if path.exists():
-        for line in path.read_text("utf-8").splitlines():
-            try:
-                row = json.loads(line)
-                found[row["image"]] = row
-            except (ValueError, KeyError, TypeError):
-                continue  # masks count, this is only what is said beside them
     return found
 
 

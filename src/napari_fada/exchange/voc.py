@@ -18,7 +18,7 @@ from napari_fada.exchange.checking import checked
 from napari_fada.exchange.extras import about_frame, about_record, frame_with_about, with_about
 from napari_fada.exchange.frames import FrameRecords
 from napari_fada.exchange.items import Tally
-from napari_fada.exchange.writers import Format, Problem, ReadOptions, WriteOptions
+from napari_fada.exchange.writers import Format, Problem, ReadOptions, WriteOptions, told
 from napari_fada.exchange.xmlfiles import read_xml, text_of
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.geometry import bounds
@@ -108,7 +108,7 @@ def read(root: Path, options: ReadOptions) -> Iterator[FrameRecords | Problem]:
             yield Problem(path.name, "", error.what)
             continue
         except (KeyError, ValueError, OSError) as error:
-            yield Problem(path.name, "", _told(error))
+            yield Problem(path.name, "", told(error))
             continue
         kept = []
         for number, thing in enumerate(xml.iter("object"), 1):
@@ -122,7 +122,7 @@ def read(root: Path, options: ReadOptions) -> Iterator[FrameRecords | Problem]:
                     continue
                 record = _record(thing, category)
             except (KeyError, ValueError, TypeError) as error:
-                yield Problem(path.name, where, _told(error))
+                yield Problem(path.name, where, told(error))
                 continue
             found, what = checked(record, size)
             if what:
@@ -166,10 +166,6 @@ def _json(element: Element) -> dict[str, object]:
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _told(error: Exception) -> str:
-    return f"it has no {error}" if isinstance(error, KeyError) else str(error)
 
 
 FORMAT = Format(

@@ -86,6 +86,11 @@ class Problem:
         )
 
 
+def told(error: Exception) -> str:
+    """Return what was wrong with a record, in words: what is missing, or what does not fit."""
+    return f"it has no {error}" if isinstance(error, KeyError) else str(error)
+
+
 class Writer(Protocol):
     """Writes one data set, a frame at a time, into a folder that no one sees until it is whole.
 

@@ -6,7 +6,6 @@ Class names come from ``data.yaml``, ``classes.txt`` or the user; numbers alone 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,7 @@ import yaml
 
 from napari_fada.errors import ExchangeError, FadaError
 from napari_fada.exchange.checking import MAX_VERTICES, checked
-from napari_fada.exchange.extras import frame_with_about, with_about
+from napari_fada.exchange.extras import frame_with_about, notes_by_image, with_about
 from napari_fada.exchange.frames import FrameRecords
 from napari_fada.exchange.writers import Problem, ReadOptions
 from napari_fada.records.annotation import Annotation, Ring
@@ -38,7 +37,7 @@ def read(root: Path, options: ReadOptions) -> Iterator[FrameRecords | Problem]:
     folder = root if root.is_dir() else root.parent
     settings = _settings(root if root.is_file() else folder / DATA)
     names = _names(settings, folder)
-    about = _about(folder)
+    about = notes_by_image(folder / RECORDS)
     labels = sorted(p for p in folder.rglob("*.txt") if _is_label(p, folder))
     if not labels:
         raise ExchangeError(f"There are no label files in {folder}.", todo="Name another folder.")
@@ -76,20 +75,6 @@ def _names(settings: Mapping[str, Any], folder: Path) -> dict[int, str]:
         f"Nothing in {folder} says what the class numbers mean.",
         todo=f"Put a {DATA} or a classes.txt (a class on each line) there.",
     )
-
-
-def _about(folder: Path) -> dict[str, Mapping[str, Any]]:
-    """Return what our own exports say of their images, by path."""
-    found: dict[str, Mapping[str, Any]] = {}
-    path = folder / RECORDS
-    if path.exists():
-        for line in path.read_text("utf-8").splitlines():
-            try:
-                row = json.loads(line)
-                found[row["image"]] = row
-            except (ValueError, KeyError, TypeError):
-                continue  # labels count, this is only what is said beside them
-    return found
 
 
 def _is_label(path: Path, folder: Path) -> bool:
