@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -119,6 +122,36 @@ def test_the_worst_cases_are_a_project_with_truth_and_answer(project, tmp_path):
             ("LV", "accepted"),
         }
         assert worst.state(rows[0].sha256, WHOLE)["comment"].startswith("0.")
+    with (tmp_path / "out" / "worst.csv").open(newline="") as file:
+        listed = list(csv.DictReader(file))
+    scores = [float(r["score"]) for r in listed]
+    assert scores == sorted(scores)
+    assert listed[0]["scan"] == str(tmp_path / "scans" / "2.png")
+    assert (listed[0]["frame"], listed[0]["picture"]) == ("0", "worst/01_2.png")
+
+
+def test_a_missing_library_is_named_with_how_to_install_it(project, tmp_path, monkeypatch):
+    project.close()
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    text = " ".join(evaluate(project.path, "--out", tmp_path / "out", code=3).split())
+    assert "needs matplotlib" in text
+    assert "napari-fada[evaluate]" in text
+    assert evaluate(project.path, "--out", tmp_path / "out", "--no-report")["frames"] == 3
+
+
+def test_plots_are_loaded_for_the_report_alone(project, tmp_path):
+    project.close()
+    script = (
+        "import sys, napari_fada\n"
+        "from typer.testing import CliRunner\n"
+        "from napari_fada.cli import app\n"
+        "done = CliRunner().invoke(app, ['evaluate', *sys.argv[1:], '--no-report'])\n"
+        "assert done.exit_code == 0, done.output\n"
+        "print('matplotlib' in sys.modules)\n"
+    )
+    arguments = [sys.executable, "-c", script, str(project.path), "--out", str(tmp_path / "out")]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_two_data_sets_and_a_project_against_one(project, tmp_path):

@@ -172,6 +172,10 @@ def test_an_outline_and_its_box_are_one_structure():
     outline = square(10, 10, 40, 40)
     side = Side((box(11, 10, 40, 40, "Brain"), outline, square(60, 10, 80, 40)))
     assert [b.points for b in boxes_of(side)] == [((11, 10), (40, 40)), ((60, 10), (80, 40))]
+    # Readers give records of other programs no uid: they are still told apart.
+    boxes = (box(10, 10, 40, 40, "Brain", uid=""), box(60, 10, 80, 40, "Brain", uid=""))
+    twice = Side((*boxes, square(10, 10, 40, 40, uid=""), square(60, 10, 80, 40, uid="")))
+    assert boxes_of(twice) == list(boxes)
 
 
 # Areas
@@ -282,12 +286,17 @@ def test_calibration_by_hand():
         for i in range(4)
     ]
     cases.append(case([], [replace(wrong, score=0.85)], "x"))
-    found = calibration(cases)
+    found = calibration(cases, draws(cases, 2000))
     assert found.boxes == 9
     assert (found.bins[8].count, found.bins[8].right) == (5, pytest.approx(0.8))
     assert (found.bins[1].count, found.bins[1].right) == (4, 0)
-    assert found.error == pytest.approx((5 * 0.05 + 4 * 0.15) / 9)
-    assert calibration([case([right], [right])]) is None
+    assert found.error.value == pytest.approx((5 * 0.05 + 4 * 0.15) / 9)
+    assert (found.error.n, found.error.groups) == (9, 5)
+    # Of five frames drawn k are the last: k = 0 gives 0.15, k = 1 the least, 0.094, and k = 3,
+    # beyond which 0.7 % of draws lie, |2 - 5 × 0.85| + 2 × 0.15 over seven boxes.
+    assert found.error.low == pytest.approx(found.error.value)
+    assert found.error.high == pytest.approx(2.55 / 7)
+    assert calibration([case([right], [right])], draws(cases)) is None
 
 
 # The reference's own figures

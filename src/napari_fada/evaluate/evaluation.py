@@ -198,7 +198,7 @@ def evaluate_steps(
         views=views(kept, draws),
         fields=fields(kept, draws),
         answers=answers(kept, draws),
-        calibration=calibration(kept),
+        calibration=calibration(kept, draws),
         editing=editing,
         reference=reference_figures(kept) if options.reference else None,
         left_out=left.reasons,

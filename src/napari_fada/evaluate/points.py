@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_fada.evaluate.bootstrap import Draws, Figure
+from napari_fada.evaluate.bootstrap import Draws, Figure, Weights, interval
 from napari_fada.evaluate.cases import Case
 from napari_fada.evaluate.shapes import boxes_of
 from napari_fada.records.agreement import match, pair_keypoints, seen_points
@@ -49,7 +49,7 @@ class Calibration:
     """
 
     bins: tuple[Bin, ...]
-    error: float
+    error: Figure
     boxes: int
 
 
@@ -85,17 +85,18 @@ def keypoints(cases: Sequence[Case], draws: Draws) -> tuple[ClassPoints, ...]:
     )
 
 
-def calibration(cases: Sequence[Case]) -> Calibration | None:
+def calibration(cases: Sequence[Case], draws: Draws) -> Calibration | None:
     """Compare scores of boxes with how often they are right; None if nothing has a score."""
-    rows: list[tuple[float, bool]] = []
-    for case in cases:
+    rows: list[tuple[int, float, bool]] = []
+    for i, case in enumerate(cases):
         scored = [a for a in boxes_of(case.answer) if a.score is not None]
         for truth, answer, alike in match(boxes_of(case.truth), scored, case.size):
             if answer is not None and answer.score is not None:
-                rows.append((answer.score, truth is not None and alike >= RIGHT))
+                rows.append((i, answer.score, truth is not None and alike >= RIGHT))
     if not rows:
         return None
-    scores, right = np.array([s for s, _ in rows]), np.array([r for _, r in rows], float)
+    frames = np.array([i for i, _, _ in rows])
+    scores, right = np.array([s for _, s, _ in rows]), np.array([r for _, _, r in rows], float)
     at = np.minimum((scores * BINS).astype(int), BINS - 1)
     bins = []
     for n in range(BINS):
@@ -108,9 +109,17 @@ def calibration(cases: Sequence[Case]) -> Calibration | None:
                 float(right[mine].mean()) if there else None,
             )
         )
-    gaps = [
-        b.count * abs(b.score - b.right)
-        for b in bins
-        if b.score is not None and b.right is not None
-    ]
-    return Calibration(tuple(bins), sum(gaps) / len(rows), len(rows))
+
+    def error(weights: Weights) -> float:
+        # A bin's count times the gap between its means is the gap between its sums.
+        total = float(weights.sum())
+        gaps = np.abs(np.bincount(at, weights * (scores - right), BINS))
+        return float(gaps.sum()) / total if total else math.nan
+
+    figure = interval(
+        error(np.ones(len(rows))),
+        [error(draws.weights(draw)[frames]) for draw in range(draws.times)],
+        n=len(rows),
+        groups=len(np.unique(draws.place[frames])),
+    )
+    return Calibration(tuple(bins), figure, len(rows))

@@ -6,6 +6,8 @@ the window it shows each of them with the truth as accepted structures and the a
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -27,11 +29,11 @@ from napari_fada.records.reading import ModelRef, PhaseResult, Reading
 from napari_fada.records.rows import Act
 from napari_fada.scans import open_scan
 
-PAGE, FIGURES, WORST = "report.html", "evaluation.json", "worst.fada"
+PAGE, FIGURES, WORST, LIST = "report.html", "evaluation.json", "worst.fada", "worst.csv"
 
 
 def write_report(out_dir: Path, found: Evaluation) -> list[Path]:
-    """Write page, JSON, pictures and project; return what was written.
+    """Write page, JSON, list, pictures and project; return what was written.
 
     Raises
     ------
@@ -46,11 +48,16 @@ def write_report(out_dir: Path, found: Evaluation) -> list[Path]:
         {**row, "picture": _picture(out_dir, number, scored)}
         for number, (row, scored) in enumerate(zip(data["worst"], found.worst, strict=True), 1)
     ]
+    write_atomic(out_dir / LIST, _list(found.worst, rows).encode())
     project = write_worst(out_dir / WORST, found.worst)
     open_with = f"Open {WORST} in the window to look at them." if project else ""
     page = render(found, data, rows, open_with)
     write_atomic(out_dir / PAGE, page.encode())
-    written += [out_dir / PAGE, *(out_dir / r["picture"] for r in rows if r["picture"])]
+    written += [
+        out_dir / LIST,
+        out_dir / PAGE,
+        *(out_dir / r["picture"] for r in rows if r["picture"]),
+    ]
     return [*written, *([out_dir / WORST] if project else [])]
 
 
@@ -91,6 +98,18 @@ def render(
         worst=worst,
         open_with=open_with,
     )
+
+
+def _list(worst: Sequence[Scored], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the worst cases as a table: where the scan is, its frame (from 0), score and why."""
+    out = io.StringIO()
+    table = csv.writer(out, lineterminator="\n")
+    table.writerow(("scan", "frame", "score", "why", "picture"))
+    for scored, row in zip(worst, rows, strict=True):
+        case = scored.case
+        place = case.name if case.path is None else str(case.path)
+        table.writerow((place, case.frame, f"{scored.score:.4f}", scored.why, row["picture"]))
+    return out.getvalue()
 
 
 def _picture(out_dir: Path, number: int, scored: Scored) -> str:

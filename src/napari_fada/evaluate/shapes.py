@@ -26,18 +26,20 @@ def boxes_of(side: Side) -> list[Annotation]:
     twice.
     """
     own = [a for a in side.annotations if a.kind == "box"]
-    taken: set[str] = set()
+    taken: set[int] = set()  # by place: records of other programs may have no uid
     around = []
     for record in side.annotations:
         if record.kind != "polygon":
             continue
         box = replace(record, kind="box", points=bounds(record), rings=())
         fits = [
-            (iou(b, box), b) for b in own if b.category == record.category and b.uid not in taken
+            (iou(b, box), place)
+            for place, b in enumerate(own)
+            if b.category == record.category and place not in taken
         ]
-        best = max(fits, key=lambda f: f[0], default=(0.0, box))
+        best = max(fits, key=lambda f: f[0], default=(0.0, -1))
         if best[0] >= SAME:
-            taken.add(best[1].uid)
+            taken.add(best[1])
         else:
             around.append(box)
     return [*own, *around]
