@@ -83,6 +83,10 @@ class ShapeError(FadaError):
     """A shape tool cannot do what was asked with this shape; nothing was changed."""
 
 
+class MeasureError(FadaError):
+    """Something cannot be measured or derived: no scale, out of range, from the same measurement."""
+
+
 @contextmanager
 def explained(name: str, what: str) -> Iterator[None]:
     """Turn whatever a codec raises into a ScanError with advice."""
