@@ -84,7 +84,7 @@ class ShapeError(FadaError):
 
 
 class MeasureError(FadaError):
-    """Something cannot be measured or derived: no scale, out of range, from the same measurement."""
+    """Something cannot be measured or derived: no scale, out of range, from the same record."""
 
 
 @contextmanager
