@@ -157,6 +157,11 @@ def _tell(found: Evaluation, out_dir: Path) -> None:
         say(f"  view: right {_text(found.views.accuracy)}, macro F1 {_text(found.views.macro_f1)}")
     if found.answers:
         say(f"  usable answers {_text(found.answers.valid)}")
+    if found.without_examination:
+        say(
+            f"  {found.without_examination} frames of no known examination (--group-pattern tells "
+            "it): each scan counts as one, and intervals may be too narrow."
+        )
     for reason, count in found.left_out.items():
         say(f"  left out: {count} {reason}")
     say(f"Report in {out_dir}. {NOTICE}")

@@ -17,14 +17,23 @@ from pycocotools.cocoeval import COCOeval
 from napari_fada.errors import ExchangeError
 from napari_fada.evaluate.areas import areas, overlaps
 from napari_fada.evaluate.bootstrap import Draws, Figure
-from napari_fada.evaluate.cases import Case, Side
+from napari_fada.evaluate.cases import (
+    ONLY_ANSWER,
+    ONLY_TRUTH,
+    TWICE,
+    Case,
+    Side,
+    Unpaired,
+    cases_of_frames,
+)
 from napari_fada.evaluate.detection import detection
-from napari_fada.evaluate.evaluation import OTHER_CLASS, Options, evaluate_steps
+from napari_fada.evaluate.evaluation import NO_SCALE, OTHER_CLASS, Options, evaluate_steps
 from napari_fada.evaluate.points import calibration, keypoints
 from napari_fada.evaluate.reference import reference_figures
 from napari_fada.evaluate.shapes import boxes_of, compare
 from napari_fada.evaluate.words import NOTHING, answers, fields, rouge_l, views
 from napari_fada.exchange.coco import category_objects
+from napari_fada.exchange.frames import FrameRecords
 from napari_fada.records.annotation import Annotation
 from napari_fada.vocabulary import vocabulary
 
@@ -333,6 +342,11 @@ def test_the_references_areas_and_labels_by_hand():
     assert (found.classification, found.classification_caseless) == (0.5, 1.0)
     # Outlines count among the boxes: two answers of one class, two truths.
     assert found.map50 == pytest.approx(_ap([True, False], 2))
+    # The box that a model gives beside its outline is no second answer to the outline.
+    both = [square(0, 0, 50, 40), box(0, 0, 50, 40, "Brain")]
+    assert reference_figures([case(both[:1], both)]).map50 == pytest.approx(1)
+    # Where the truth has both they are two samples: the outline is right, the box is missed.
+    assert reference_figures([case(both, both[:1])]).map50 == pytest.approx(_ap([True], 2))
 
 
 def _ap(right, wanted):
@@ -366,6 +380,43 @@ def test_one_examination_has_no_interval_and_one_seed_gives_one_result():
     one, two = (Draws(list("abcdef"), 100, s).mean(range(6), range(6)) for s in (3, 3))
     assert one == two
     assert Draws(list("abcdef"), 100, 4).mean(range(6), range(6)) != one
+
+
+def test_scans_are_examinations_where_none_is_known_and_that_is_said():
+    cases = [case([box(0, 0, 9, 9)], [box(0, 0, 9, 9)], f"scan/{i}") for i in range(3)]
+    cases = [replace(c, group="") for c in cases]
+    cases.append(case([], [], "other/0", group="E1", spacing_mm=(1, 1), spacing_origin="user"))
+    found = run(cases)
+    assert (found.examinations, found.without_examination) == (2, 3)
+    assert found.scales == {NO_SCALE: 3, "user": 1}
+
+
+# Pairs
+
+
+def frame(image, sha256="", number=0, shift=0):
+    return FrameRecords(image, *SIZE, (box(shift, 0, 9 + shift, 9),), sha256=sha256, frame=number)
+
+
+def paired(truth, answer):
+    left = Unpaired()
+    found = [(c.key, c.answer.annotations) for c in cases_of_frames(truth, answer, left)]
+    return found, left.reasons
+
+
+def test_frames_are_told_by_scan_then_by_name():
+    truth = [frame("a.png", "s1"), frame("b.png", "s2"), frame("c.png", "s3"), frame("d.png")]
+    answer = [frame("x.png", "s1", shift=1), frame("im/b.jpg", shift=2), frame("c.png", "s9")]
+    found, left = paired(truth, answer)
+    assert [said[0].points[0][0] for _, said in found] == [1, 2]
+    assert left == {ONLY_TRUTH: 2, ONLY_ANSWER: 1}
+
+
+def test_a_name_that_stands_twice_tells_nothing():
+    truth = [frame("one/a.png"), frame("two/a.png"), frame("b.png")]
+    found, left = paired(truth, [frame("a.png"), frame("b.png")])
+    assert [key for key, _ in found] == ["b.png/0"]
+    assert left == {TWICE: 2}
 
 
 # All together

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,9 +35,11 @@ class Case:
     size : (width, height)
         In pixels.
     group : str
-        Examination; figures are resampled by groups.
+        Examination, if it is known; figures are resampled by examinations.
     spacing_mm : (y, x) or None
         Without a scale there are no millimetres.
+    spacing_origin : str
+        Where the scale comes from.
     phases : mapping of phase to state
         How the answer came to be; empty where it was not a model that ran. A failed phase is
         no answer: what it should have found counts as missed, and is counted apart.
@@ -51,9 +54,15 @@ class Case:
     answer: Side
     group: str = ""
     spacing_mm: tuple[float, float] | None = None
+    spacing_origin: str = ""
     phases: Mapping[str, str] = field(default_factory=dict)
     path: Path | None = None
     frame: int = 0
+
+    @property
+    def examination(self) -> str:
+        """What is drawn for intervals: where no examination is known, the scan."""
+        return self.group or self.key.rpartition("/")[0]
 
     @property
     def failed(self) -> tuple[str, ...]:
@@ -77,6 +86,7 @@ NOT_REVIEWED = "frames whose review is not closed (no truth)"
 NOT_READ = "frames that no model has read (no answer)"
 ONLY_TRUTH = "frames that only the truth has"
 ONLY_ANSWER = "frames that only the answer has"
+TWICE = "frames whose file name stands twice on a side, and nothing else tells them apart"
 OTHER_SIZE = "frames of another size on the other side"
 
 
@@ -102,8 +112,9 @@ def cases_of_project(project: Project, left: Unpaired) -> Iterator[Case]:
                 *(f"{row.sha256}/{frame}", row.name, (row.width, row.height)),
                 Side(standing, report.fields, report.view),
                 side_of(reading),
-                group=row.subject or row.sha256,
+                group=row.subject,
                 spacing_mm=row.spacing_mm,
+                spacing_origin=row.spacing_origin or "",
                 phases=phases_of(reading),
                 path=row.path,
                 frame=frame,
@@ -123,17 +134,33 @@ def phases_of(reading: Reading) -> dict[str, str]:
 def cases_of_frames(
     truth: Sequence[FrameRecords], answer: Sequence[FrameRecords], left: Unpaired
 ) -> Iterator[Case]:
-    """Yield the frames that two data sets have both, told by scan and frame or by file name."""
-    others = {_key(f): f for f in answer}
+    """Yield the frames that two data sets have both.
+
+    They are told by scan and frame, or by file name where one side does not know the scan. A name
+    that stands twice tells nothing; such frames are counted.
+    """
+    scans = {_key(f): f for f in answer if f.sha256}
+    names = [Counter(_name(f) for f in side) for side in (truth, answer)]
+    by_name = {_name(f): f for f in answer}
+    used: set[int] = set()
     for mine in truth:
-        yours = others.pop(_key(mine), None)
+        name = _name(mine)
+        yours = scans.get(_key(mine)) if mine.sha256 else None
+        if yours is None and name in by_name and not (mine.sha256 and by_name[name].sha256):
+            if max(side[name] for side in names) > 1:
+                left.count(TWICE)
+                used.update(id(f) for f in answer if _name(f) == name)
+                continue
+            yours = by_name[name]
+        if yours is not None:
+            used.add(id(yours))
         if yours is None:
             left.count(ONLY_TRUTH)
         elif (mine.width, mine.height) != (yours.width, yours.height):
             left.count(OTHER_SIZE)
         else:
             yield case_of(mine, Side(yours.annotations, yours.fields, yours.view))
-    left.count(ONLY_ANSWER, len(others))
+    left.count(ONLY_ANSWER, sum(id(f) not in used for f in answer))
 
 
 def case_of(truth: FrameRecords, answer: Side, phases: Mapping[str, str] | None = None) -> Case:
@@ -142,8 +169,9 @@ def case_of(truth: FrameRecords, answer: Side, phases: Mapping[str, str] | None 
         *(_key(truth), Path(truth.image).name, (truth.width, truth.height)),
         Side(truth.annotations, truth.fields, truth.view),
         answer,
-        group=truth.group or truth.subject or truth.sha256 or truth.image,
+        group=truth.group or truth.subject,
         spacing_mm=truth.spacing_mm,
+        spacing_origin=truth.spacing_origin,
         phases=phases or {},
         path=truth.source,
         frame=truth.frame,
@@ -174,9 +202,14 @@ def frames_of_project(project: Project, *, proposals: bool) -> Iterator[FrameRec
                 frame=frame,
                 group=row.subject,
                 spacing_mm=row.spacing_mm,
+                spacing_origin=row.spacing_origin or "",
                 source=row.path,
             )
 
 
 def _key(frame: FrameRecords) -> str:
-    return f"{frame.sha256 or Path(frame.image).stem}/{frame.frame}"
+    return f"{frame.sha256 or frame.image}/{frame.frame}"
+
+
+def _name(frame: FrameRecords) -> str:
+    return f"{Path(frame.image).stem}/{frame.frame}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field, is_dataclass, replace
 from typing import Any
@@ -22,6 +23,9 @@ from napari_fada.vocabulary import vocabulary
 
 SCHEMA = "fada-evaluation/1"
 NOTICE = "Research and annotation software. Not a medical device."
+
+#: Stands for the source of the scale of frames that have none.
+NO_SCALE = "none"
 
 UNKNOWN = "structures of a class that is not in the vocabulary"
 OTHER_CLASS = "answers of classes that are not evaluated (the truth does not say where they are)"
@@ -75,7 +79,8 @@ class Evaluation:
     title: str
     frames: int
     examinations: int
-    without_scale: int
+    without_examination: int
+    scales: dict[str, int]
     options: Options
     boxes: Detection | None
     outlines: Detection | None
@@ -103,7 +108,8 @@ class Evaluation:
             "title": self.title,
             "frames": self.frames,
             "examinations": self.examinations,
-            "frames_without_scale": self.without_scale,
+            "frames_without_examination": self.without_examination,
+            "frames_by_source_of_scale": self.scales,
             "intervals": {
                 "level": 0.95,
                 "method": "percentile bootstrap over examinations",
@@ -179,7 +185,7 @@ def evaluate_steps(
             f"There is nothing to compare{f' ({reasons})' if reasons else ''}.",
             todo="Truth are frames whose review is closed; answers must be of the same images.",
         )
-    draws = Draws([c.group for c in kept], options.bootstrap, options.seed)
+    draws = Draws([c.examination for c in kept], options.bootstrap, options.seed)
     yield Progress(len(kept), len(kept), "boxes")
     boxes = detection(kept, "boxes", draws)
     yield Progress(len(kept), len(kept), "outlines")
@@ -189,7 +195,8 @@ def evaluate_steps(
         title=title,
         frames=len(kept),
         examinations=draws.count,
-        without_scale=sum(c.spacing_mm is None for c in kept),
+        without_examination=sum(not c.group for c in kept),
+        scales=dict(Counter(_scale(c) for c in kept)),
         options=options,
         boxes=boxes,
         outlines=outlines,
@@ -204,6 +211,12 @@ def evaluate_steps(
         left_out=left.reasons,
         worst=tuple(sorted(scored, key=lambda s: s.score)[: options.worst]),
     )
+
+
+def _scale(case: Case) -> str:
+    if case.spacing_mm is None:
+        return NO_SCALE
+    return case.spacing_origin or "not said"
 
 
 def _chosen(case: Case, options: Options, left: Unpaired) -> Case:

@@ -4,9 +4,9 @@ They differ from COCO's, and are not to be mixed with ours: every confidence cou
 order of answers is the ranking; only IoU .5 and .75 are looked at and "mAP@.50:.95" is the mean
 of those two; precision is interpolated at 101 recalls with a precision of 1 before the first
 answer, so that a class without a single hit scores 0.0099; a class that only the answers have
-counts as 0; outlines count among the boxes, too; Dice and IoU are taken on a canvas of 1000 × 1000
-with the structures of a class as one area, and averaged over all (frame, class). Source: the
-evaluation as it is coded in the FADA repository, commit c944124.
+counts as 0; the boxes around outlines are samples beside those of the boxes; Dice and IoU are
+taken on a canvas of 1000 × 1000 with the structures of a class as one area, and averaged over all
+(frame, class). Source: the evaluation as it is coded in the FADA repository, commit c944124.
 """
 
 from __future__ import annotations
@@ -53,8 +53,14 @@ class Reference:
 
 def reference_figures(cases: Sequence[Case]) -> Reference:
     """Work them out."""
-    truth = [_boxes(c.truth) for c in cases]
-    answers = [_boxes(c.answer) for c in cases]
+    # A sample of the reference asks for boxes or for outlines; only frames whose truth has them.
+    samples = [
+        (gold, _boxes(c.answer, kind))
+        for c in cases
+        for kind in ("box", "polygon")
+        if (gold := _boxes(c.truth, kind))
+    ]
+    truth, answers = [t for t, _ in samples], [a for _, a in samples]
     names = sorted({a.category for side in (*truth, *answers) for a in side})
     per_class = [[_precision(name, truth, answers, at) for at in (0.5, 0.75)] for name in names]
     map50, map75 = (
@@ -76,12 +82,12 @@ def reference_figures(cases: Sequence[Case]) -> Reference:
     )
 
 
-def _boxes(side: Side) -> list[Annotation]:
-    """Return all boxes and the boxes of all outlines: structures asked twice count twice."""
+def _boxes(side: Side, kind: str) -> list[Annotation]:
+    """Return the boxes of a side, or those around its outlines."""
     return [
         a if a.kind == "box" else replace(a, kind="box", points=bounds(a), rings=())
         for a in side.annotations
-        if a.kind != "keypoints"
+        if a.kind == kind
     ]
 
 

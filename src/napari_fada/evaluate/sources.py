@@ -11,6 +11,7 @@ from pathlib import Path
 from napari_fada.engines.protocol import Engine
 from napari_fada.errors import ExchangeError, FadaError
 from napari_fada.evaluate.cases import (
+    OTHER_SIZE,
     Case,
     Unpaired,
     case_of,
@@ -240,11 +241,11 @@ def _run(
             left.count(UNREADABLE)
             continue
         if (scan.width, scan.height) != (truth.width, truth.height):
-            left.count("frames of another size on the other side")
+            left.count(OTHER_SIZE)
             continue
-        spacing = truth.spacing_mm
+        spacing, origin = truth.spacing_mm, truth.spacing_origin
         if spacing is None and scan.spacing is not None:
-            spacing = scan.spacing.y, scan.spacing.x
+            spacing, origin = (scan.spacing.y, scan.spacing.x), scan.spacing.origin
         group = truth.group or scan.identity.study or scan.identity.patient
-        case = case_of(replace(truth, spacing_mm=spacing, group=group), side_of(reading))
-        yield replace(case, phases=phases_of(reading))
+        known = replace(truth, spacing_mm=spacing, spacing_origin=origin, group=group)
+        yield case_of(known, side_of(reading), phases_of(reading))
