@@ -107,7 +107,7 @@ def _list(worst: Sequence[Scored], rows: Sequence[Mapping[str, Any]]) -> str:
     table.writerow(("scan", "frame", "score", "why", "picture"))
     for scored, row in zip(worst, rows, strict=True):
         case = scored.case
-        place = case.name if case.path is None else str(case.path)
+        place = case.name if case.path is None else str(case.path.resolve())
         table.writerow((place, case.frame, f"{scored.score:.4f}", scored.why, row["picture"]))
     return out.getvalue()
 
