@@ -98,7 +98,7 @@ def evaluate(
         elif against is not None:
             found = of_data_sets(gold, DataSet(against, against_form))
         elif gold.is_project:
-            found = of_project(truth)
+            found = of_project(truth, times=bootstrap, seed=seed)
         else:
             raise typer.BadParameter("A data set needs answers: --against or --model.")
         stack.enter_context(found.stack)

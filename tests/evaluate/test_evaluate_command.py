@@ -79,9 +79,13 @@ def test_a_projects_proposals_against_its_corrections(project, tmp_path):
     assert rows["Brain"]["invented"] == 1
     edits = found["editing"]
     assert (edits["proposals"], edits["added"]) == (6, 1)
-    assert [edits[k] for k in ("untouched", "corrected", "rejected")] == pytest.approx(
+    assert [edits[k]["value"] for k in ("untouched", "corrected", "rejected")] == pytest.approx(
         [3 / 6, 1 / 6, 2 / 6]
     )
+    # Three scans with two proposals each: whole, half and none untouched.
+    assert (edits["untouched"]["n"], edits["untouched"]["examinations"]) == (6, 3)
+    low, high = edits["untouched"]["interval_95"]
+    assert 0 <= low < 0.5 < high <= 1
     assert (edits["vertices"], edits["moved_px"]) == (4, 10)
     assert found["answers"]["valid"]["value"] == 1
     assert found["reference"]["frames"] == 3

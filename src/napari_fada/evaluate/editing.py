@@ -10,6 +10,7 @@ from statistics import median
 
 import numpy as np
 
+from napari_fada.evaluate.bootstrap import Draws, Figure
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.project import Project
 
@@ -27,8 +28,8 @@ class Editing:
     ----------
     proposals : int
         Structures that the model proposed on frames that were reviewed.
-    untouched, corrected, rejected : float
-        Shares of them; the rest is still open.
+    untouched, corrected, rejected : Figure
+        Shares of them, with intervals over examinations; the rest is still open.
     added : int
         Structures that experts drew themselves.
     vertices : float or None
@@ -43,9 +44,9 @@ class Editing:
     """
 
     proposals: int
-    untouched: float | None
-    corrected: float | None
-    rejected: float | None
+    untouched: Figure
+    corrected: Figure
+    rejected: Figure
     added: int
     vertices: float | None
     moved_px: float | None
@@ -53,14 +54,22 @@ class Editing:
     scans: int
 
 
-def editing(project: Project) -> Editing:
-    """Work it out for a project."""
-    counts = {"accepted": 0, "corrected": 0, "rejected": 0, "proposed": 0}
+def editing(project: Project, times: int = 1000, seed: int = 0) -> Editing:
+    """Work it out for a project.
+
+    Parameters
+    ----------
+    times, seed : int
+        Of the draws of examinations; see :class:`~napari_fada.evaluate.bootstrap.Draws`.
+    """
+    groups: list[str] = []  # of each scan
+    judged: list[tuple[int, str]] = []  # each proposal: its scan, and what became of it
     added = 0
     vertices: list[int] = []
     far: list[float] = []
     seconds: list[float] = []
-    for row in project.scans():
+    for place, row in enumerate(project.scans()):
+        groups.append(row.subject or row.sha256)
         touched = False
         for frame in project.frames(row.sha256):
             now = project.standing(row.sha256, frame)
@@ -72,19 +81,22 @@ def editing(project: Project) -> Editing:
                 if root.source != "model":
                     added += root.source == "expert" and record.status != "rejected"
                     continue
-                counts[record.status] += 1
+                judged.append((place, record.status))
                 if record.status == "corrected" and record.kind == root.kind == "polygon":
                     moved = _moved(root, record)
                     vertices.append(len(moved))
                     far += moved
         if touched:
-            times = [e.at for e in project.history(row.sha256) if e.rater]
-            if len(times) > 1:
-                seconds.append(_work(times))
-    total = sum(counts.values())
-    shares = [counts[k] / total if total else None for k in ("accepted", "corrected", "rejected")]
+            moments = [e.at for e in project.history(row.sha256) if e.rater]
+            if len(moments) > 1:
+                seconds.append(_work(moments))
+    draws, at = Draws(groups, times, seed), [place for place, _ in judged]
+    untouched, corrected, rejected = (
+        draws.mean([float(status == wanted) for _, status in judged], at)
+        for wanted in ("accepted", "corrected", "rejected")
+    )
     return Editing(
-        *(total, shares[0], shares[1], shares[2], added),
+        *(len(judged), untouched, corrected, rejected, added),
         float(median(vertices)) if vertices else None,
         float(median(far)) if far else None,
         float(median(seconds)) if seconds else None,

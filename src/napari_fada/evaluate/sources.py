@@ -76,8 +76,15 @@ class Comparison:
     stack: ExitStack = field(default_factory=ExitStack)
 
 
-def of_project(path: Path) -> Comparison:
+def of_project(path: Path, *, times: int = 1000, seed: int = 0) -> Comparison:
     """Compare a project's proposals with what its experts made of them.
+
+    Parameters
+    ----------
+    path : Path
+        The project.
+    times, seed : int
+        Of the draws for the intervals of the experts' work.
 
     Raises
     ------
@@ -92,7 +99,7 @@ def of_project(path: Path) -> Comparison:
         cases_of_project(project, left),
         total,
         left,
-        editing=editing(project),
+        editing=editing(project, times, seed),
         stack=stack,
     )
 
