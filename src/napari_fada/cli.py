@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from napari_fada import __version__
+from napari_fada.cli_benchmark import benchmark_app
 from napari_fada.cli_convert import register as register_convert
 from napari_fada.cli_data import register as register_data
 from napari_fada.cli_download import register as register_download
@@ -48,6 +49,7 @@ register_convert(models_app)
 register_download(models_app)
 register_hardware(models_app)
 app.add_typer(train_app, name="train")
+app.add_typer(benchmark_app, name="benchmark")
 app.add_typer(project_app, name="project")
 
 ModelOption = Annotated[
