@@ -7,6 +7,19 @@ import json
 import imageio.v3 as iio
 import numpy as np
 
+from napari_fada.workstation.datasets.export_dialog import ExportDialog
+
+
+def export(desk, out, form="fada", *, proposals=False):
+    """Export as a person would, and wait for it."""
+    dialog = desk.widget.project.show_dialog(ExportDialog)
+    dialog.form.choose(form)
+    dialog.form.proposals.setChecked(proposals)
+    dialog.place.line.setText(str(out))
+    dialog.go.click()
+    desk.qtbot.waitUntil(lambda: not dialog.work.running, timeout=20000)
+    return dialog
+
 
 def test_export_from_the_widget(desk, tmp_path):
     scan = tmp_path / "scan.png"
@@ -17,20 +30,17 @@ def test_export_from_the_widget(desk, tmp_path):
         [[100, 100], [100, 150], [150, 150], [150, 100]], shape_type="rectangle"
     )
     out = tmp_path / "export"
-    desk.widget.project.export_to(out)
-    desk.qtbot.waitUntil(lambda: not desk.widget.project.exporter.running, timeout=20000)
+    dialog = export(desk, out)
     lines = [json.loads(x) for f in out.rglob("*.jsonl") for x in f.read_text().splitlines()]
     assert lines
     assert all(line["messages"][0]["role"] == "user" for line in lines)
-    assert "1 images (1 conversations" in desk.widget.message.text
+    assert "1 images with" in dialog.outcome.toPlainText()
     assert (out / "images").is_dir()
 
 
 def test_unjudged_proposals_are_left_out_unless_asked_for(desk, tmp_path):
     desk.run()
     for asked in (False, True):
-        desk.widget.project.unjudged.setChecked(asked)
-        desk.widget.project.export_to(tmp_path / "export")
-        desk.qtbot.waitUntil(lambda: not desk.widget.project.exporter.running, timeout=20000)
+        export(desk, tmp_path / "export", proposals=asked)
         text = (tmp_path / "export" / "fada.jsonl").read_text()
         assert ("bbox_2d" in text) == asked

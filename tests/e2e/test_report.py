@@ -17,6 +17,7 @@ from napari_fada.records.review import scan_review
 from napari_fada.records.spelling import english_words
 from napari_fada.workstation import napari_private as private
 from napari_fada.workstation import writing_aids
+from napari_fada.workstation.datasets.export_dialog import ExportDialog
 from napari_fada.workstation.settings import settings
 
 FIRST, QUALITY = "anatomical_structures", "image_quality"
@@ -360,7 +361,10 @@ def test_an_edit_shows_in_exactly_its_variants(writing, tmp_path):
     desk = writing
     QTest.keyClicks(enter(desk), "Edited by keys")
     enter(desk, FIRST, empty=False)
-    desk.widget.project.export_to(tmp_path / "out")
+    dialog = desk.widget.project.show_dialog(ExportDialog)
+    dialog.place.line.setText(str(tmp_path / "out"))
+    dialog.form.choose("fada")
+    dialog.go.click()
     file = tmp_path / "out" / "fada.jsonl"
     desk.qtbot.waitUntil(file.exists, timeout=20000)
     lines = [json.loads(line) for line in file.read_bytes().split(b"\n") if line]

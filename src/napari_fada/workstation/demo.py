@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_fada.errors import EngineError, ExchangeError, ScanError
+from napari_fada.workstation.datasets.export_dialog import ExportDialog
 
 if TYPE_CHECKING:
     import napari
 
-    from napari_fada.workstation.widget import AnnotateWidget
+from napari_fada.workstation.widget import AnnotateWidget
 
 MODEL = "fada-mini"
 SIZE = (1280, 800)
@@ -139,9 +140,14 @@ def _results(widget: AnnotateWidget, out_dir: Path) -> list[Path]:
     write_reading(path, reading)
     export = out_dir / "export"
     shutil.rmtree(export, ignore_errors=True)
-    widget.project.unjudged.setChecked(True)
-    widget.project.export_to(export)
-    _until(lambda: not widget.project.exporter.running)
+    dialog = widget.project.show_dialog(ExportDialog)
+    assert dialog is not None
+    dialog.form.choose("fada")
+    dialog.form.proposals.setChecked(True)
+    dialog.place.line.setText(str(export))
+    dialog.export()
+    _until(lambda: not dialog.work.running)
+    dialog.close()
     if not (export / "fada.jsonl").exists():
         raise ExchangeError("The export of the demonstration was not written.")
     return [path, export / "fada.jsonl"]

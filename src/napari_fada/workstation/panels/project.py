@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeVar, cast
 
 from psygnal import Signal
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
-    QCheckBox,
     QFileDialog,
     QHBoxLayout,
     QHeaderView,
@@ -22,16 +22,21 @@ from qtpy.QtWidgets import (
 )
 
 from napari_fada.errors import FadaError
-from napari_fada.workstation.exporter import Exporter
+from napari_fada.workstation.datasets.dialog import DataSetDialog
+from napari_fada.workstation.datasets.evaluate_dialog import EvaluateDialog
+from napari_fada.workstation.datasets.export_dialog import ExportDialog
+from napari_fada.workstation.datasets.import_dialog import ImportDialog
 from napari_fada.workstation.keys import KeyTable
 from napari_fada.workstation.session import Session
 from napari_fada.workstation.settings import settings
+
+Dialog = TypeVar("Dialog", bound=DataSetDialog)
 
 FILTER = "napari-fada projects (*.fada);;All files (*)"
 
 
 class ProjectPanel(QWidget):
-    """Opens projects, names the rater, exports, and shows the table of keys.
+    """Opens projects, names the rater, leads to data sets, and shows the table of keys.
 
     Parameters
     ----------
@@ -58,12 +63,17 @@ class ProjectPanel(QWidget):
         self.rater.setPlaceholderText("your name, kept with every edit")
         self.rater.setToolTip("Your name or initials: kept with every edit from now on")
         self.rater.editingFinished.connect(self._name_rater)
-        export = QPushButton("Export FADA training form…")
-        export.setToolTip("Write corrected records as messages with image and text (JSON lines)")
-        export.clicked.connect(self._export)
-        self.exporter = Exporter(session)
-        self.unjudged = QCheckBox("also proposals that nobody has judged")
-        self.unjudged.setToolTip("Without this only what an expert drew, corrected or accepted")
+        self._dialogs: dict[object, DataSetDialog] = {}
+        data = QHBoxLayout()
+        for text, tip, kind in (
+            ("Export…", "Write corrected records as a data set: COCO, YOLO, FADA, …", ExportDialog),
+            ("Import…", "Bring existing labels in, to be corrected here", ImportDialog),
+            ("Evaluate…", "Score the model's proposals by the corrections", EvaluateDialog),
+        ):
+            button = QPushButton(text)
+            button.setToolTip(tip)
+            button.clicked.connect(lambda _=False, kind=kind: self.show_dialog(kind))
+            data.addWidget(button)
         self.table = QTableWidget(0, 2)
         self.table.setHorizontalHeaderLabels(["What it does", "Key (double-click to change)"])
         header, rows = self.table.horizontalHeader(), self.table.verticalHeader()
@@ -90,8 +100,7 @@ class ProjectPanel(QWidget):
         layout.addWidget(self.path)
         layout.addLayout(row)
         layout.addLayout(who)
-        layout.addWidget(export)
-        layout.addWidget(self.unjudged)
+        layout.addLayout(data)
         layout.addWidget(self.table, 1)
         layout.addWidget(reset)
         session.project_changed.connect(self.show_project)
@@ -124,12 +133,25 @@ class ProjectPanel(QWidget):
             self.table.setItem(row, 1, QTableWidgetItem(key))
         self.table.blockSignals(False)
 
-    def export_to(self, folder: Path) -> None:
-        """Write the FADA training form into a folder; the session says what was written."""
-        try:
-            self.exporter.start(folder, include_proposals=self.unjudged.isChecked())
-        except FadaError as error:
-            self._session.say_error(error)
+    def show_dialog(self, kind: Callable[[Session, QWidget], Dialog]) -> Dialog | None:
+        """Show the dialog of a kind; one that works is the same, else it begins anew.
+
+        None if no project is open.
+        """
+        shown = self._dialogs.get(kind)
+        if shown is None or not shown.work.running:
+            if shown is not None:
+                shown.close()
+                shown.deleteLater()
+            try:
+                shown = kind(self._session, self)
+            except FadaError as error:
+                self._session.say_error(error)
+                return None
+            self._dialogs[kind] = shown
+        shown.show()
+        shown.raise_()
+        return cast(Dialog, shown)
 
     def _open(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Open a project", "", FILTER)
@@ -152,11 +174,6 @@ class ProjectPanel(QWidget):
             )
             return
         self._session.open_project(chosen)
-
-    def _export(self) -> None:
-        path = QFileDialog.getExistingDirectory(self, "Folder for the export")
-        if path:
-            self.export_to(Path(path))
 
     def _name_rater(self) -> None:
         self._session.rater = self.rater.text().strip()

@@ -1,0 +1,205 @@
+"""Labels come in: read and checked first, looked at, and then brought in as a whole."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QHeaderView,
+    QLineEdit,
+    QTableWidget,
+    QTableWidgetItem,
+    QWidget,
+)
+
+from napari_fada.errors import ExchangeError, FadaError
+from napari_fada.exchange.guess import guess_form
+from napari_fada.exchange.importing import ImportPlan, ImportSummary
+from napari_fada.exchange.names import Names, parse_mapping
+from napari_fada.exchange.writers import MODULES, load_format
+from napari_fada.vocabulary import vocabulary
+from napari_fada.workstation.datasets.dialog import DataSetDialog, PlaceField
+from napari_fada.workstation.datasets.jobs import bring_in, read_labels
+from napari_fada.workstation.session import Session
+
+GUESS = "told by its files"
+ASK, LEAVE = "choose…", "leave out"
+_SHOWN = 200
+
+
+class ImportDialog(DataSetDialog):
+    """Reads labels of other programs, shows what would come in, and brings it in."""
+
+    def __init__(self, session: Session, parent: QWidget) -> None:
+        super().__init__(session, parent, "Import labels", "Nothing was brought in.")
+        self.place = PlaceField(
+            "File or folder of the labels; for masks that of the images", files=True
+        )
+        self.form = QComboBox()
+        self.form.setToolTip("The form of the labels")
+        self._names = [""]
+        self.form.addItem(GUESS)
+        for name in MODULES:
+            try:
+                found = load_format(name)
+            except ExchangeError:
+                continue
+            if found.reader is not None:
+                self._names.append(name)
+                self.form.addItem(found.title)
+        self.masks = PlaceField("Folder of the masks, where they do not lie beside the images")
+        self.category = QComboBox()
+        self.category.setToolTip("What masks of one value show")
+        self.category.addItems(["", *(c.name for c in vocabulary().categories)])
+        self.values = QLineEdit()
+        self.values.setToolTip("What the values of label images mean")
+        self.values.setPlaceholderText("like 1=pubic_symphysis, 2=fetal_head")
+        self.images = PlaceField("Folder of the images, if not where the files say")
+        self.labels = QTableWidget(0, 2)
+        self.labels.setHorizontalHeaderLabels(["Their label", "Our class"])
+        self.labels.setToolTip("Labels that are not classes of ours, and what they mean")
+        header, side = self.labels.horizontalHeader(), self.labels.verticalHeader()
+        assert header is not None
+        assert side is not None
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        side.hide()
+        self.labels.setMinimumHeight(110)
+        form = QWidget()
+        layout = QFormLayout(form)
+        layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        layout.addRow("Labels", self.place)
+        layout.addRow("Form", self.form)
+        layout.addRow("Masks", self.masks)
+        layout.addRow("Class of masks", self.category)
+        layout.addRow("Values of masks", self.values)
+        layout.addRow("Images", self.images)
+        layout.addRow("Other labels", self.labels)
+        self._rows = layout
+        self.add_form(form)
+        self.read = self.button("Read", "Read and check; the project is not touched")
+        self.read.setDefault(True)
+        self.read.clicked.connect(self.start_reading)
+        self.bring = self.button("Bring in", "Put all that was read into the project")
+        self.bring.clicked.connect(self.start_bringing)
+        self.bring.setEnabled(False)
+        self.plan: ImportPlan | None = None
+        self.form.currentIndexChanged.connect(self._on_form)
+        self._show_labels(False)
+        self._on_form()
+        self.resize(520, 520)
+
+    def start_reading(self) -> None:
+        """Read the labels."""
+        place = self.place.path
+        if self.work.running:
+            return
+        self._forget()
+        try:
+            if place is None:
+                raise ExchangeError("Choose a file or a folder first.")
+            name = self._names[self.form.currentIndex()]
+            masks, images = self.masks.path, self.images.path
+            if not name:
+                name = "masks" if masks else guess_form(place)
+            if name == "masks":
+                images, masks = images or place, masks or place
+            pairs = [p for p in self.values.text().split(",") if p.strip()]
+            changed: dict[str, Any] = {
+                "names": Names(self._mapping()),
+                "masks": masks,
+                "category": self.category.currentText() or None,
+                "values": {int(k): v for k, v in parse_mapping(pairs).items()},
+            }
+        except (FadaError, ValueError) as error:
+            self.tell([str(error)])
+            return
+        self.start(read_labels(place, name, lambda o: replace(o, **changed), images), "Reading")
+
+    def start_bringing(self) -> None:
+        """Bring in what was read."""
+        if self.plan is None or self.work.running:
+            return
+        plan, self.plan = self.plan, None
+        project = self.session.project
+        self.start(bring_in(project.path, project.rater, plan), "Bringing it in")
+        # It is one transaction: it can be waited for, but not stopped half way.
+        self.work.cancel.setEnabled(False)
+
+    def show_running(self, running: bool) -> None:
+        """Let the buttons wait."""
+        self.read.setEnabled(not running)
+        self.bring.setEnabled(not running and self.plan is not None)
+
+    def finished_with(self, result: Any) -> None:
+        """Show what was read, or what was brought in."""
+        if isinstance(result, ImportSummary):
+            self.tell(
+                [
+                    f"{result.images} images, {result.records} records brought in, "
+                    f"{result.known} were here already. They are on the worklist.",
+                    *result.problems[:_SHOWN],
+                ]
+            )
+            return
+        assert isinstance(result, ImportPlan)
+        self.plan = result
+        counts = dict(result.counts)
+        images = counts.pop("images", 0)
+        classes = ", ".join(f"{n} {name}" for name, n in sorted(counts.items()))
+        problems = [str(p) for p in result.problems]
+        lines = [
+            f"{images} images with {sum(counts.values())} records would come in: {classes or '–'}."
+        ]
+        if problems:
+            more = len(problems) + result.more_problems
+            lines.append(f"{more} things could not be read; the rest is unharmed by them:")
+        self.tell([*lines, *problems[:_SHOWN]])
+        self._ask_about(problems)
+
+    def _ask_about(self, problems: list[str]) -> None:
+        """Offer to say what labels mean that are not ours."""
+        found = re.findall(r"unknown class '([^']+)'", "\n".join(problems))
+        for label in dict.fromkeys(found):
+            row = self.labels.rowCount()
+            self.labels.insertRow(row)
+            self.labels.setItem(row, 0, QTableWidgetItem(label))
+            combo = QComboBox()
+            combo.addItems([ASK, LEAVE, *(c.name for c in vocabulary().categories)])
+            combo.setToolTip(f"What {label} means; then read again")
+            self.labels.setCellWidget(row, 1, combo)
+        self._show_labels(bool(self.labels.rowCount()))
+
+    def _show_labels(self, there: bool) -> None:
+        self.labels.setVisible(there)
+        title = self._rows.labelForField(self.labels)
+        if title is not None:
+            title.setVisible(there)
+
+    def _mapping(self) -> dict[str, str]:
+        found = {}
+        for row in range(self.labels.rowCount()):
+            item, combo = self.labels.item(row, 0), self.labels.cellWidget(row, 1)
+            assert item is not None
+            assert isinstance(combo, QComboBox)
+            if combo.currentText() != ASK:
+                found[item.text()] = "" if combo.currentText() == LEAVE else combo.currentText()
+        return found
+
+    def _forget(self) -> None:
+        if self.plan is not None:
+            self.plan.__exit__(None, None, None)
+            self.plan = None
+
+    def _on_form(self) -> None:
+        of_masks = self._names[self.form.currentIndex()] in ("", "masks")
+        for widget in (self.masks, self.category, self.values):
+            widget.setEnabled(of_masks)
+
+    def closeEvent(self, event: Any) -> None:  # noqa: N802
+        """Forget what was read."""
+        self._forget()
+        super().closeEvent(event)
