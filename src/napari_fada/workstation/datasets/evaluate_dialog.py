@@ -84,16 +84,20 @@ def headlines(found: Evaluation) -> list[str]:
         lines.append(f"Dice {_text(found.areas.dice)}, IoU {_text(found.areas.iou)}")
     if found.views:
         lines.append(f"View right {_text(found.views.accuracy)}")
-    if found.editing and found.editing.untouched is not None:
+    if found.editing and found.editing.proposals:
         edits = found.editing
         lines.append(
-            f"Of {edits.proposals} proposals {100 * (edits.untouched or 0):.0f} % were accepted "
-            f"untouched, {100 * (edits.corrected or 0):.0f} % corrected, "
-            f"{100 * (edits.rejected or 0):.0f} % rejected; {edits.added} structures were drawn."
+            f"Of {edits.proposals} proposals {_share(edits.untouched)} were accepted untouched, "
+            f"{_share(edits.corrected)} corrected, {_share(edits.rejected)} rejected; "
+            f"{edits.added} structures were drawn."
         )
     lines += [f"Left out: {n} × {reason}." for reason, n in found.left_out.items()]
     lines.append("In brackets: 95 % intervals over examinations.")
     return lines
+
+
+def _share(figure: Figure) -> str:
+    return "–" if figure.value is None else f"{100 * figure.value:.0f} %"
 
 
 def _text(figure: Figure) -> str:
