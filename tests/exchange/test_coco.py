@@ -101,6 +101,20 @@ def test_categories_have_frozen_numbers_and_sides_files_of_their_own(tmp_path):
     assert train["images"][0]["id"] != val["images"][0]["id"]
 
 
+def test_what_was_measured_stands_beside_its_structure(tmp_path):
+    from napari_fada.exchange.frames import FrameRecords
+    from napari_fada.records.annotation import Annotation
+    from napari_fada.records.ellipse import Ellipse
+
+    head = Annotation("head", "polygon", Ellipse(80, 60, 50, 40, 0.0).polygon(), source="expert")
+    frame = FrameRecords("images/a.png", *SIZE, (head,), spacing_mm=(0.5, 0.5))
+    written(FORMAT, tmp_path, frame)
+    data = json.loads((tmp_path / "annotations" / "instances_all.json").read_text())
+    found = data["annotations"][0]["attributes"]["measurements"]
+    assert found["hc"] == {"value": pytest.approx(141.81, abs=0.01), "unit": "mm"}
+    assert found["bpd_oo"]["value"] == pytest.approx(40, abs=0.01)
+
+
 def foreign(**changes):
     """Return a COCO file as others write it."""
     data = {

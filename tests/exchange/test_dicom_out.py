@@ -128,7 +128,8 @@ def test_a_head_is_an_ellipse_with_its_measures_in_millimetres(tmp_path):
     assert (length.name.value, length.value) == ("11957-8", pytest.approx(50))
     make(dicom_sr.FORMAT, tmp_path / "n", replace(frame, spacing_mm=None))
     found = hd.sr.srread(tmp_path / "n" / "reports" / "a.dcm")
-    assert not found.content.get_planar_roi_measurement_groups()[0].get_measurements()
+    (only,) = found.content.get_planar_roi_measurement_groups()[0].get_measurements()
+    assert (only.name.meaning, only.value) == ("Cephalic Index", pytest.approx(80, abs=0.01))
 
 
 def test_every_class_has_a_code():

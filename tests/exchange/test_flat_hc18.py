@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from format_samples import SIZE, frames, picture, read_back, real_frames, written
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from shapely import from_wkt
 
 from napari_fada.errors import ExchangeError
 from napari_fada.exchange import flat, hc18
 from napari_fada.exchange.frames import FrameRecords
+from napari_fada.measure import Scale
+from napari_fada.measure.ellipse import measured_ellipse
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.ellipse import Ellipse
 from napari_fada.records.geometry import area
@@ -63,22 +64,21 @@ def test_no_cell_is_a_formula(text):
     assert flat.safe([text, -2.5, 3, None, "fine"]) == [f"'{text}", -2.5, 3, None, "fine"]
 
 
-@RELAXED
-@given(
-    st.floats(20, 45),
-    st.floats(0.55, 0.95),
-    st.floats(0, math.pi - 0.02),
-    st.sampled_from([(0.2, 0.2), (0.25, 0.125)]),
-)
-def test_an_ellipse_is_found_in_millimetres_even_with_oblong_pixels(a, ratio, angle, spacing):
-    y, x = spacing
-    truth = Ellipse(60 * x + 20, 60 * y + 20, a, a * ratio, angle)
-    ring = tuple((px / x, py / y) for px, py in truth.polygon(20))
-    found = hc18.ellipse_mm(Annotation("head", "polygon", ring), spacing)
-    assert found.a == pytest.approx(a, abs=1e-4)
-    assert found.b == pytest.approx(a * ratio, abs=1e-4)
-    turn = (found.angle - angle + math.pi / 2) % math.pi - math.pi / 2
-    assert turn == pytest.approx(0, abs=1e-3)
+def test_what_is_measured_is_a_row_with_method_and_scale(tmp_path):
+    head = Annotation("head", "polygon", Ellipse(80, 60, 50, 40, 0.0).polygon(), source="expert")
+    frame = FrameRecords(
+        *("images/a.png", *SIZE, (head,)), spacing_mm=(0.5, 0.5), spacing_origin="csv"
+    )
+    written(flat.FORMAT, tmp_path, frame)
+    rows = {r["name"]: r for r in rows_of(tmp_path / "measurements.csv")}
+    assert float(rows["hc"]["value"]) == pytest.approx(283.617 / 2, abs=0.01)
+    assert (rows["hc"]["unit"], rows["hc"]["class"], rows["hc"]["scale_origin"]) == (
+        *("mm", "head", "csv"),
+    )
+    assert rows["hc"]["uids"] == head.uid
+    assert rows["hc"]["method"]
+    written(flat.FORMAT, tmp_path, replace(frame, spacing_mm=None))
+    assert "hc" not in {r["name"] for r in rows_of(tmp_path / "measurements.csv")}
 
 
 def test_real_heads_have_the_published_circumference(data_dir, tmp_path):
@@ -105,7 +105,7 @@ def test_real_heads_have_the_published_circumference(data_dir, tmp_path):
 
 def test_what_cannot_be_measured_is_counted(tmp_path):
     head = replace(polygon("head"), points=Ellipse(60, 60, 40, 30, 0.3).polygon())
-    flat_one = replace(head, points=((0, 0), (50, 0), (50, 1), (25, 1), (0, 1)))
+    flat_one = replace(head, points=((0, 0), (50, 0), (50, 1), (25, 1), (0, 1), (0, 0.5)))
     scale = {"spacing_mm": (0.2, 0.2)}
     tally = written(
         hc18.FORMAT,
@@ -131,7 +131,7 @@ def test_the_table_comes_back_as_outlines(tmp_path):
     (frame,), problems = read_back(hc18.FORMAT, tmp_path, category="Brain")
     (record,) = frame.annotations
     assert (record.category, frame.spacing_mm) == ("Brain", (0.2, 0.2))
-    assert hc18.ellipse_mm(record, (0.2, 0.2)).a == pytest.approx(8)
+    assert measured_ellipse(record, Scale(0.2, 0.2, "csv")).mm.a == pytest.approx(8)
     assert [(p.where, p.what) for p in problems] == [
         ("b.png", "no table gives its size of a pixel"),
         ("a.png", "could not convert string to float: 'x'"),

@@ -26,11 +26,11 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from napari_fada.errors import ExchangeError, ShapeError
-from napari_fada.exchange.hc18 import ellipse_mm
+from napari_fada.errors import ExchangeError, MeasureError
 from napari_fada.exchange.names import Names
 from napari_fada.exchange.writers import Problem
-from napari_fada.records.annotation import Annotation
+from napari_fada.measure import Scale
+from napari_fada.measure.ellipse import measured_ellipse
 from napari_fada.records.geometry import bounds
 from napari_fada.records.reading import INTERPRETATION_KEYS, Reading
 from napari_fada.scans import Frame
@@ -199,22 +199,16 @@ def _value(row: Row, reading: Reading) -> float | None:
     spacing = pixel_size(row)
     if wish is None or spacing is None:
         return None
+    height, width = row.image.shape[:2]
     for name in wish["classes"]:
         outlines = [a for a in reading.annotations if a.category == name and a.kind == "polygon"]
         if outlines:
-            return circumference(outlines[0], spacing)
+            try:
+                scale = Scale(spacing, spacing, "user")
+                return measured_ellipse(outlines[0], scale, (width, height)).circumference
+            except MeasureError:
+                return None
     return None
-
-
-def circumference(record: Annotation, spacing: float) -> float | None:
-    """Return the perimeter of the ellipse of an outline in mm (Ramanujan's second formula)."""
-    try:
-        found = ellipse_mm(record, (spacing, spacing))
-    except ShapeError:
-        return None
-    a, b = found.a, found.b
-    h = ((a - b) / (a + b)) ** 2
-    return float(np.pi * (a + b) * (1 + 3 * h / (10 + np.sqrt(4 - 3 * h))))
 
 
 def target_class(row: Row) -> str | None:

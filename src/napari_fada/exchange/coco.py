@@ -3,7 +3,8 @@
 The segmentation of an outline is the RLE of its raster, which is the truth of every tool that
 counts pixels; the outline itself stands beside it under ``polygon``. Categories have the frozen
 numbers of the vocabulary. What COCO has no place for stands under ``attributes`` of annotations
-and ``fada`` of images.
+and ``fada`` of images. Where there
+is a scale, ``attributes`` of an annotation hold what was measured on it.
 
 Precision: coordinates are written to a thousandth of a pixel; masks are exact.
 """
@@ -22,6 +23,7 @@ from napari_fada.exchange.coco_read import read
 from napari_fada.exchange.extras import about_frame, about_record
 from napari_fada.exchange.frames import FrameRecords
 from napari_fada.exchange.items import Tally
+from napari_fada.exchange.measured import by_record
 from napari_fada.exchange.writers import Format, WriteOptions
 from napari_fada.records.annotation import Annotation, Ring
 from napari_fada.records.geometry import bounds, raster_window
@@ -147,9 +149,15 @@ class CocoWriter:
             }
         )
         size = (frame.width, frame.height)
+        numbers = {
+            uid: {m.name: {"value": round(m.value, 3), "unit": m.unit} for m in rows}
+            for uid, rows in (by_record(frame) if frame.spacing_mm else {}).items()
+        }
         for record in frame.annotations:
             self._annotations += 1
             found = annotation_object(record, size, polygons=self._polygons)
+            if record.uid in numbers:
+                found["attributes"]["measurements"] = numbers[record.uid]
             tally.notes[EMPTY] += record.kind == "polygon" and not found["area"]
             side.annotations.put({"id": self._annotations, "image_id": self._images, **found})
         tally.written[ANNOTATIONS] += len(frame.annotations)

@@ -31,12 +31,22 @@ _SCT: dict[str, tuple[str, str]] = {
 }
 
 #: Measurements: LOINC code and meaning.
-LOINC: dict[str, tuple[str, str]] = {
+_LOINC: dict[str, tuple[str, str]] = {
     "hc": ("11984-2", "Head Circumference"),
-    "bpd": ("11820-8", "Biparietal Diameter"),
+    "bpd_oo": ("11820-8", "Biparietal Diameter"),
     "ofd": ("11851-3", "Occipital-Frontal Diameter"),
+    "cephalic_index": ("11823-2", "Cephalic Index"),
+    "ac": ("11979-2", "Abdominal Circumference"),
+    "apad": ("11818-2", "Anterior-Posterior Abdominal Diameter"),
+    "tad": ("11862-0", "Transverse Abdominal Diameter"),
+    "fl": ("11963-6", "Femur Length"),
     "crl": ("11957-8", "Crown Rump Length"),
     "nt": ("33069-6", "Nuchal Translucency"),
+    "lv_width": ("12171-5", "Lateral Ventricle width"),
+}
+_MORE: dict[str, tuple[str, str]] = {
+    "area": ("42798000", "Area"),
+    "length": ("410668003", "Length"),
 }
 
 SCHEME = "99FADA"
@@ -60,9 +70,14 @@ def structure_code() -> Any:
     return CodedConcept("91723000", "SCT", "Anatomical structure")
 
 
-def loinc(name: str) -> Any:
-    """Return the coded concept of a measurement."""
+def measurement_code(name: str) -> Any:
+    """Return the coded concept of a measurement by its name in ``measure``."""
     from highdicom.sr import CodedConcept
 
-    value, meaning = LOINC[name]
-    return CodedConcept(value, "LN", meaning)
+    if name in _LOINC:
+        value, meaning = _LOINC[name]
+        return CodedConcept(value, "LN", meaning)
+    if name in _MORE:
+        value, meaning = _MORE[name]
+        return CodedConcept(value, "SCT", meaning)
+    return CodedConcept(f"measurement-{name}"[:16], SCHEME, name.replace("_", " "))

@@ -2,33 +2,41 @@
 
 Regions are points of the image in DICOM's convention, which is ours: (0, 0) is the corner of the
 first pixel. An outline is a closed polyline, or an ellipse if it is exactly one; keypoints that
-are there are an open one (or a point); a box is the polyline around it. Where there is a scale,
-groups carry what follows from the outline: area, and circumference and diameters of a head
-(Ramanujan's formula on the ellipse fitted in millimetres); and the length between two keypoints.
-Precision: float32.
+are there are an open one (or a point); a box is the polyline around it. Groups carry what was
+measured on their structure (``measure``), with LOINC codes where there are some; millimetres only
+where there is a scale. Precision: float32.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from napari_fada import __version__
-from napari_fada.errors import ShapeError
-from napari_fada.exchange.dicom_codes import class_code, loinc, structure_code
+from napari_fada.exchange.dicom_codes import class_code, measurement_code, structure_code
 from napari_fada.exchange.dicom_image import MANUFACTURER, Source, Sources, uid_of
 from napari_fada.exchange.frames import FrameRecords
-from napari_fada.exchange.hc18 import CLASSES, ellipse_mm
 from napari_fada.exchange.items import Tally
+from napari_fada.exchange.measured import by_record
 from napari_fada.exchange.writers import Format, WriteOptions
+from napari_fada.measure import Measurement
 from napari_fada.records.annotation import Annotation, Ring
 from napari_fada.records.ellipse import ellipse_of
-from napari_fada.records.geometry import area, outlines
+from napari_fada.records.geometry import outlines
 
 FOLDER = "reports"
+#: Units of measurements as UCUM has them.
+_UNITS = {
+    "mm": ("mm", "UCUM", "millimeter"),
+    "mm²": ("mm2", "UCUM", "square millimeter"),
+    "deg": ("deg", "UCUM", "degree"),
+    "%": ("%", "UCUM", "percent"),
+    "ratio": ("1", "UCUM", "no units"),
+}
 RINGS = "outlines in parts or with holes (the region is the largest ring)"
 WITHOUT = "frames without structures (no report was written)"
 
@@ -58,41 +66,18 @@ def region(record: Annotation, source: Source) -> Any:
     return ImageRegion("POLYLINE", np.array([*ring, ring[0]], float), image)
 
 
-def measurements(record: Annotation, frame: FrameRecords) -> list[Any]:
-    """Return what follows from a record, in millimetres; nothing without a scale."""
-    from highdicom.sr import CodedConcept, Measurement
+def measurements(found: Sequence[Measurement]) -> list[Any]:
+    """Return what was measured on a record as DICOM has it."""
+    from highdicom.sr import CodedConcept
+    from highdicom.sr import Measurement as Item
 
-    if frame.spacing_mm is None:
-        return []
-    y, x = frame.spacing_mm
-    mm = CodedConcept("mm", "UCUM", "millimeter")
-
-    def found(name: Any, value: float, unit: Any = mm) -> Any:
-        return Measurement(name=name, value=round(value, 4), unit=unit)
-
-    if record.kind == "keypoints":
-        seen = record.visibility or (2,) * len(record.points)
-        if len(record.points) != 2 or not all(seen):
-            return []
-        (x1, y1), (x2, y2) = record.points
-        length = math.hypot((x2 - x1) * x, (y2 - y1) * y)
-        names = {"CRL_KP": loinc("crl"), "NTKpoints": loinc("nt")}
-        fallback = CodedConcept("410668003", "SCT", "Length")
-        return [found(names.get(record.category, fallback), length)]
-    if record.kind == "box":
-        return []
-    square = CodedConcept("mm2", "UCUM", "square millimeter")
-    out = [found(CodedConcept("42798000", "SCT", "Area"), area(record) * x * y, square)]
-    if record.category in CLASSES:
-        try:
-            ellipse = ellipse_mm(record, frame.spacing_mm)
-        except ShapeError:
-            return out
-        a, b = ellipse.a, ellipse.b
-        h = ((a - b) / (a + b)) ** 2
-        around = math.pi * (a + b) * (1 + 3 * h / (10 + math.sqrt(4 - 3 * h)))
-        out += [found(loinc("hc"), around), found(loinc("bpd"), 2 * b), found(loinc("ofd"), 2 * a)]
-    return out
+    rows = []
+    for m in found:
+        if m.unit not in _UNITS:
+            continue
+        unit = CodedConcept(*_UNITS[m.unit])
+        rows.append(Item(name=measurement_code(m.name), value=round(m.value, 4), unit=unit))
+    return rows
 
 
 def report(frame: FrameRecords, source: Source, tally: Tally) -> Any | None:
@@ -113,9 +98,10 @@ def report(frame: FrameRecords, source: Source, tally: Tally) -> Any | None:
         tally.left_out[WITHOUT] += 1
         return None
     groups = []
+    known = by_record(frame)
     for record in frame.annotations:
         tally.notes[RINGS] += bool(record.rings)
-        numbers = measurements(record, frame)
+        numbers = measurements(known.get(record.uid, ()))
         groups.append(
             PlanarROIMeasurementsAndQualitativeEvaluations(
                 tracking_identifier=TrackingIdentifier(

@@ -1,4 +1,4 @@
-"""CSV of everything: ``annotations.csv`` with a row a structure, ``frames.csv`` with a row a frame.
+"""CSV of everything, in three flat tables: structures, frames and measurements, a row for each.
 
 For spreadsheets and statistics. Coordinates are pixels of the image, corner convention; areas come
 from the outline. Cells that a spreadsheet would take for a formula begin with an apostrophe.
@@ -14,13 +14,15 @@ from typing import Any
 
 from napari_fada.exchange.frames import FrameRecords
 from napari_fada.exchange.items import Tally
+from napari_fada.exchange.measured import measured
 from napari_fada.exchange.writers import Format, WriteOptions
+from napari_fada.measure import Measurement
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.geometry import area, bounds, to_shapely
 from napari_fada.records.reading import INTERPRETATION_KEYS
 from napari_fada.vocabulary import vocabulary
 
-ANNOTATIONS, FRAMES = "annotations.csv", "frames.csv"
+ANNOTATIONS, FRAMES, MEASUREMENTS = "annotations.csv", "frames.csv", "measurements.csv"
 
 _OF_RECORD = (
     *("image", "scan", "frame", "split", "uid", "class", "class_id", "kind", "status", "source"),
@@ -31,6 +33,12 @@ _OF_FRAME = (
     *("image", "scan", "frame", "group", "split", "width_px", "height_px", "spacing_y_mm"),
     *("spacing_x_mm", "spacing_origin", "view", "rater", "structures"),
     *INTERPRETATION_KEYS,
+)
+
+
+_OF_MEASUREMENT = (
+    *("image", "scan", "frame", "name", "value", "unit", "uncertainty", "class", "method"),
+    *("scale_origin", "uids", "note"),
 )
 
 
@@ -50,6 +58,14 @@ def record_row(frame: FrameRecords, record: Annotation) -> list[Any]:
         sum(len(ring) for ring in (record.points, *record.rings)),
         _wkt(record),
         " ".join(map(str, record.visibility)),
+    ]
+
+
+def measurement_row(frame: FrameRecords, m: Measurement) -> list[Any]:
+    """Return the row of a measurement, in the order of the head."""
+    return [
+        *(frame.image, frame.sha256, frame.frame, m.name, round(m.value, 3), m.unit),
+        *(m.uncertainty, m.category, m.method, m.scale_origin, " ".join(m.uids), m.note),
     ]
 
 
@@ -87,26 +103,31 @@ class FlatWriter:
 
     def __init__(self, root: Path, _options: WriteOptions) -> None:
         self._files = ExitStack()
-        self._records, self._frames = (
+        self._records, self._frames, self._measurements = (
             csv.writer(
                 self._files.enter_context((root / name).open("w", encoding="utf-8", newline=""))
             )
-            for name in (ANNOTATIONS, FRAMES)
+            for name in (ANNOTATIONS, FRAMES, MEASUREMENTS)
         )
         self._records.writerow(_OF_RECORD)
         self._frames.writerow(_OF_FRAME)
+        self._measurements.writerow(_OF_MEASUREMENT)
 
     def add(self, frame: FrameRecords, tally: Tally) -> None:
         """Write the rows of a frame."""
         self._frames.writerow(safe(frame_row(frame)))
         for record in frame.annotations:
             self._records.writerow(safe(record_row(frame, record)))
+        found = measured(frame).measured
+        for measurement in found:
+            self._measurements.writerow(safe(measurement_row(frame, measurement)))
         tally.written["rows"] += 1 + len(frame.annotations)
+        tally.written["measurements"] += len(found)
 
     def finish(self, tally: Tally) -> None:
         """Close the files."""
         self._files.close()
-        tally.written["tables"] += 2
+        tally.written["tables"] += 3
 
 
 FORMAT = Format(name="csv", title="CSV tables", image=lambda _stem, _split: "", writer=FlatWriter)

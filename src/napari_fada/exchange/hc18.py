@@ -1,9 +1,9 @@
 """HC18's table: the ellipse of the head of each scan in millimetres.
 
 Columns as the challenge wants them: ``filename, center_x_mm, center_y_mm, semi_axes_a_mm,
-semi_axes_b_mm, angle_rad``. The ellipse is fitted to the corners of the outline after they were
-brought to millimetres, so that pixels that are not square do no harm. Centres are those of HC18:
-in the corner convention of the image. Precision: written to a thousandth of a millimetre.
+semi_axes_b_mm, angle_rad``. The ellipse is that of ``measure.ellipse``: through the corners of an
+outline, from the second moments of a painted mask, in millimetres either way. Centres are those of
+HC18: in the corner convention of the image. Precision: written to a thousandth of a millimetre.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from napari_fada.errors import ExchangeError, FadaError, ShapeError
+from napari_fada.errors import ExchangeError, FadaError, MeasureError
 from napari_fada.exchange.checking import checked
 from napari_fada.exchange.extras import with_about
 from napari_fada.exchange.frames import FrameRecords
 from napari_fada.exchange.items import Tally
+from napari_fada.exchange.measured import scale_of_frame
 from napari_fada.exchange.writers import Format, Problem, ReadOptions, WriteOptions
+from napari_fada.measure.ellipse import measured_ellipse
 from napari_fada.records.annotation import Annotation
-from napari_fada.records.ellipse import Ellipse, fit_ellipse
+from napari_fada.records.ellipse import Ellipse
 
 FILE = "hc18.csv"
 HEAD = ("filename", "center_x_mm", "center_y_mm", "semi_axes_a_mm", "semi_axes_b_mm", "angle_rad")
@@ -38,25 +40,6 @@ def head_of(frame: FrameRecords) -> Annotation | None:
     return next((outlines[name] for name in CLASSES if name in outlines), None)
 
 
-def ellipse_mm(record: Annotation, spacing_mm: tuple[float, float]) -> Ellipse:
-    """Return the ellipse of an outline in millimetres.
-
-    Parameters
-    ----------
-    record : Annotation
-        An outline in pixels; its largest ring counts.
-    spacing_mm : (y, x)
-        Size of a pixel.
-
-    Raises
-    ------
-    ShapeError
-        If it does not lie around an ellipse.
-    """
-    y, x = spacing_mm
-    return fit_ellipse([(px * x, py * y) for px, py in record.points])
-
-
 class Hc18Writer:
     """Writes the table row by row (see ``writers.Writer``)."""
 
@@ -70,12 +53,12 @@ class Hc18Writer:
         head = head_of(frame)
         if head is None:
             tally.left_out[NO_HEAD] += 1
-        elif frame.spacing_mm is None:
+        elif (scale := scale_of_frame(frame)) is None:
             tally.left_out[NO_SCALE] += 1
         else:
             try:
-                found = ellipse_mm(head, frame.spacing_mm)
-            except ShapeError:
+                found = measured_ellipse(head, scale, (frame.width, frame.height)).mm
+            except MeasureError:
                 tally.left_out[NO_ELLIPSE] += 1
                 return
             numbers = (found.x, found.y, found.a, found.b, found.angle)

@@ -1,0 +1,36 @@
+"""What is measured on a frame of a data set: the numbers that go out beside the shapes."""
+
+from __future__ import annotations
+
+from napari_fada.errors import MeasureError
+from napari_fada.exchange.frames import FrameRecords
+from napari_fada.measure import FrameMeasurements, Measurement, Scale, measure_frame
+from napari_fada.measure.calibration import ORIGINS
+
+
+def scale_of_frame(frame: FrameRecords) -> Scale | None:
+    """Return the scale of a frame; None if it has none that a scan can have."""
+    if frame.spacing_mm is None:
+        return None
+    y, x = frame.spacing_mm
+    origin = frame.spacing_origin if frame.spacing_origin in ORIGINS else "user"
+    try:
+        return Scale(y, x, origin)
+    except MeasureError:
+        return None
+
+
+def measured(frame: FrameRecords) -> FrameMeasurements:
+    """Return all that can be measured on a frame."""
+    return measure_frame(
+        frame.annotations, scale_of_frame(frame), (frame.width, frame.height), view=frame.view
+    )
+
+
+def by_record(frame: FrameRecords) -> dict[str, list[Measurement]]:
+    """Return measurements by the records that they were made on."""
+    found: dict[str, list[Measurement]] = {}
+    for measurement in measured(frame).measured:
+        for uid in measurement.uids:
+            found.setdefault(uid, []).append(measurement)
+    return found
