@@ -47,6 +47,9 @@ def evaluate(
         list[str] | None, typer.Option("--class-map", help="Their label=our class.")
     ] = None,
     images: Annotated[Path | None, typer.Option(help="Folder of the truth's images.")] = None,
+    spacing: Annotated[
+        Path | None, typer.Option(help="Table of pixel sizes (file, pixel_size_mm), for mm.")
+    ] = None,
     group_pattern: Annotated[
         str, typer.Option(help=r"What in a file name is the examination, like ^(\d+)_.")
     ] = "",
@@ -65,9 +68,17 @@ def evaluate(
     import json
 
     from napari_fada.evaluate.evaluation import Options, evaluate_steps
-    from napari_fada.evaluate.sources import DataSet, grouped, of_data_sets, of_model, of_project
+    from napari_fada.evaluate.sources import (
+        DataSet,
+        grouped,
+        of_data_sets,
+        of_model,
+        of_project,
+        scaled,
+    )
     from napari_fada.exchange.files import write_atomic
     from napari_fada.exchange.names import Names, parse_mapping
+    from napari_fada.measure import read_spacing_table
 
     if against is not None and model:
         raise typer.BadParameter("--against and --model exclude each other.")
@@ -102,6 +113,7 @@ def evaluate(
         else:
             raise typer.BadParameter("A data set needs answers: --against or --model.")
         stack.enter_context(found.stack)
+        table = read_spacing_table(spacing) if spacing else None
         options = Options(
             *(bootstrap, seed, frozenset(classes) or found.categories), reference=fada
         )
@@ -109,7 +121,7 @@ def evaluate(
         progress = stack.enter_context(progress_bar(quiet=as_json))
         bar = progress.add_task("Comparing", total=found.total or None)
         steps = evaluate_steps(
-            grouped(found.cases, group_pattern),
+            grouped(scaled(found.cases, table), group_pattern),
             options,
             title=found.title,
             left=found.left,

@@ -189,6 +189,11 @@ def test_a_model_over_labelled_scans_goes_on_where_it_was_stopped(data_dir, tmp_
     found = evaluate(*arguments)
     assert found["frames"] == 2
     assert found["areas"]["dice"]["value"] > 0.5
+    (row,) = found["areas"]["classes"]
+    assert row["hd95_mm"]["value"] is None
+    scaled = evaluate(*arguments, "--spacing", data_dir / "hc18" / "measurements.csv")
+    (row,) = scaled["areas"]["classes"]
+    assert 0 < row["hd95_mm"]["value"] < row["hd95_px"]["value"]
     assert len(list((tmp_path / "out" / "readings").glob("*.fada.json"))) == 2
     from napari_fada.evaluate import sources
 

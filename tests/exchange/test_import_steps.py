@@ -100,6 +100,23 @@ def test_what_stands_in_the_project_is_not_changed(project, folder):
     assert project.annotations(row.sha256) == []
 
 
+def test_the_scale_of_a_data_set_comes_along(project, folder):
+    from napari_fada.exchange.importing import ImageFinder
+
+    def read(_root, _options):
+        yield FrameRecords(
+            *("images/0.png", *SIZE, (box("LV", uid="", source="import"),)),
+            spacing_mm=(0.25, 0.5),
+            spacing_origin="dicom-region",
+        )
+
+    import_records(project, folder, Format("x", "X", lambda s, _p: s, reader=read))
+    (row,) = project.scans()
+    assert row.spacing_mm is None  # the picture itself says nothing
+    assert project.spacing(row) == ((0.25, 0.5), "dicom-region")
+    assert ImageFinder(folder).size_of("images/0.png") == SIZE
+
+
 def test_one_bad_line_does_not_stop_the_rest_unless_asked(project, folder):
     with (folder / "fada.jsonl").open("a") as file:
         file.write('\n{"messages": 3}\n')

@@ -113,8 +113,8 @@ def cases_of_project(project: Project, left: Unpaired) -> Iterator[Case]:
                 Side(standing, report.fields, report.view),
                 side_of(reading),
                 group=row.subject,
-                spacing_mm=row.spacing_mm,
-                spacing_origin=row.spacing_origin or "",
+                spacing_mm=project.spacing(row)[0],
+                spacing_origin=project.spacing(row)[1],
                 phases=phases_of(reading),
                 path=row.path,
                 frame=frame,
@@ -201,8 +201,8 @@ def frames_of_project(project: Project, *, proposals: bool) -> Iterator[FrameRec
                 sha256=row.sha256,
                 frame=frame,
                 group=row.subject,
-                spacing_mm=row.spacing_mm,
-                spacing_origin=row.spacing_origin or "",
+                spacing_mm=project.spacing(row)[0],
+                spacing_origin=project.spacing(row)[1],
                 source=row.path,
             )
 

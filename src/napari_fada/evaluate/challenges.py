@@ -73,7 +73,8 @@ def read_hc18(root: Path) -> Iterator[Head | Problem]:
         if not truth.exists():
             yield Problem(image.name, "", f"there is no {truth.name}")
             continue
-        if image.name not in sizes or image.name not in published:
+        scale = sizes.of(image)
+        if scale is None or image.name not in published:
             yield Problem(image.name, "", "the table has no pixel size or circumference of it")
             continue
         try:
@@ -87,7 +88,7 @@ def read_hc18(root: Path) -> Iterator[Head | Problem]:
             continue
         height, width = mask.shape
         yield Head(
-            *(image.stem, image, outline, sizes[image.name], published[image.name]),
+            *(image.stem, image, outline, scale.x, published[image.name]),
             (width, height),
         )
 

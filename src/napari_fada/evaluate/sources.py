@@ -27,6 +27,7 @@ from napari_fada.exchange.guess import guess_form
 from napari_fada.exchange.importing import ImageFinder
 from napari_fada.exchange.reading_json import SUFFIX, is_done, read_reading, write_reading
 from napari_fada.exchange.writers import Problem, ReadOptions, load_format
+from napari_fada.measure import SpacingTable
 from napari_fada.pipeline import PromptSet, read_frame
 from napari_fada.records.project import Project
 from napari_fada.scans import open_scan
@@ -150,6 +151,16 @@ def of_model(
         categories=_known(gold),
         problems=problems,
     )
+
+
+def scaled(cases: Iterator[Case], table: SpacingTable | None) -> Iterator[Case]:
+    """Yield cases with the scale that a table gives their files, where they have none."""
+    for case in cases:
+        scale = table.of(case.path or case.name) if table and case.spacing_mm is None else None
+        if scale is None:
+            yield case
+        else:
+            yield replace(case, spacing_mm=(scale.y, scale.x), spacing_origin=scale.origin)
 
 
 def grouped(cases: Iterator[Case], pattern: str) -> Iterator[Case]:

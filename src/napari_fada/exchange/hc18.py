@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from napari_fada.exchange.frames import FrameRecords
 from napari_fada.exchange.items import Tally
 from napari_fada.exchange.measured import scale_of_frame
 from napari_fada.exchange.writers import Format, Problem, ReadOptions, WriteOptions
+from napari_fada.measure import SpacingTable, read_spacing_table
 from napari_fada.measure.ellipse import measured_ellipse
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.ellipse import Ellipse
@@ -92,7 +94,9 @@ def read(root: Path, options: ReadOptions) -> Iterator[FrameRecords | Problem]:
         for row in csv.DictReader(file, skipinitialspace=True):
             name = row["filename"]
             try:
-                spacing = sizes[name]
+                scale = sizes.of(name)
+                if scale is None:
+                    raise KeyError(name)
                 x, y, a, b, angle = (float(row[key]) for key in HEAD[1:])
                 size = options.size_of(name)
             except KeyError:
@@ -102,18 +106,18 @@ def read(root: Path, options: ReadOptions) -> Iterator[FrameRecords | Problem]:
                 what = error.what if isinstance(error, FadaError) else str(error)
                 yield Problem(found.name, name, what)
                 continue
-            ring = [(px / spacing, py / spacing) for px, py in Ellipse(x, y, a, b, angle).polygon()]
-            record = with_about(Annotation(category, "polygon", tuple(ring)), {})
+            ring = scale.to_pixels(Ellipse(x, y, a, b, angle).polygon())
+            record = with_about(Annotation(category, "polygon", ring), {})
             kept, wrong = checked(record, size)
             if wrong:
                 yield Problem(found.name, name, wrong)
             records = (kept,) if kept else ()
             frame = FrameRecords(name, *size, records)
-            yield replace(frame, spacing_mm=(spacing, spacing), spacing_origin="csv")
+            yield replace(frame, spacing_mm=(scale.y, scale.x), spacing_origin=scale.origin)
 
 
-def pixel_sizes(folder: Path) -> dict[str, float]:
-    """Return the size of a pixel in mm by file name, from tables in HC18's form.
+def pixel_sizes(folder: Path) -> SpacingTable:
+    """Return the sizes of pixels that a table in a folder gives.
 
     Raises
     ------
@@ -121,16 +125,8 @@ def pixel_sizes(folder: Path) -> dict[str, float]:
         If there is no such table.
     """
     for table in sorted(folder.glob("*.csv")):
-        columns = _columns(table)
-        size = next(
-            (c for c in columns if c.lower().replace("_", " ").startswith("pixel size")), None
-        )
-        name = next((c for c in columns if c.lower() in ("filename", "file")), None)
-        if size is None or name is None:
-            continue
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file, skipinitialspace=True)
-            return {row[name]: float(row[size]) for row in rows if row[size]}
+        with suppress(MeasureError):  # a table of something else
+            return read_spacing_table(table)
     raise ExchangeError(
         f"No table in {folder} gives sizes of pixels.",
         todo="Put a csv with the columns filename and pixel size(mm) there.",

@@ -258,7 +258,13 @@ def carry_out(project: Project, plan: ImportPlan) -> ImportSummary:
             sha256 = item.scan.sha256
             new = [a for a in frame.annotations if project.record(a.uid) is None]
             asked = {f"asked/{task}": json.dumps(lists) for task, lists in frame.asked.items()}
-            act = Act(frame.frame, new, states=asked, label=label, by_person=False)
+            act = Act(
+                *(frame.frame, new),
+                states=asked,
+                scan_states=_scale(project, item),
+                label=label,
+                by_person=False,
+            )
             project.act(sha256, act)
             if frame.fields or frame.view:
                 said: Mapping[str, str] = frame.fields
@@ -276,6 +282,23 @@ def carry_out(project: Project, plan: ImportPlan) -> ImportSummary:
         by_class=dict(sorted(classes.items())),
         problems=(*map(str, plan.problems), *more),
     )
+
+
+def _scale(project: Project, item: _Item) -> dict[str, str]:
+    """Return the scale that a data set states for an image, where nothing else is known.
+
+    Images of data sets are plain pictures: what their DICOM files said is in the labels only.
+    """
+    frame = item.frame
+    known = project.scan(item.scan.sha256)
+    if frame.spacing_mm is None or known is None or project.spacing(known)[0] is not None:
+        return {}
+    told = {
+        "spacing_mm": list(frame.spacing_mm),
+        "origin": frame.spacing_origin or "csv",
+        "note": "from the data set that was imported",
+    }
+    return {"scale": json.dumps(told)}
 
 
 class ImageFinder:

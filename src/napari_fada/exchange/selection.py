@@ -115,6 +115,7 @@ def select(
         lists = _lists(state.get(f"asked/{task}", "[]"), wanted, undecided)
         if lists:
             asked[task] = lists
+    spacing, origin = project.spacing(scan)
     return FrameRecords(
         *("", scan.width, scan.height),
         annotations=tuple(kept),
@@ -125,8 +126,8 @@ def select(
         rater=_rater(project, scan, frame) if said or view else "",
         sha256=scan.sha256,
         frame=frame,
-        spacing_mm=scan.spacing_mm,
-        spacing_origin=scan.spacing_origin or "",
+        spacing_mm=spacing,
+        spacing_origin=origin,
         answers=reading.annotations if reading else (),
         answered=_answered(reading),
         source=scan.path,

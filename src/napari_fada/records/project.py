@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import Literal
 
@@ -13,7 +14,7 @@ from napari_fada.records.history import Entry
 from napari_fada.records.project_settings import ProjectSettings
 from napari_fada.records.reading import PHASES, Phase, Reading
 from napari_fada.records.reading import Mapping as ClassMapping
-from napari_fada.records.rows import WHOLE, Act, Edit, Report, Standing
+from napari_fada.records.rows import WHOLE, Act, Edit, Report, ScanRow, Standing
 from napari_fada.records.standing import KEEP, Keep
 
 __all__ = ["KEEP", "STATE_NAMES", "WHOLE", "Project", "default_path"]
@@ -21,7 +22,7 @@ __all__ = ["KEEP", "STATE_NAMES", "WHOLE", "Project", "default_path"]
 Show = Literal["first", "replace", "add", "no"]
 
 #: First parts of the names of cells that :meth:`Project.set_state` may write.
-STATE_NAMES = ("review", "comment", "score", "lock", "reason", "asked", "stale")
+STATE_NAMES = ("review", "comment", "score", "lock", "reason", "asked", "stale", "scale")
 
 
 class Project(ProjectSettings):
@@ -285,6 +286,19 @@ class Project(ProjectSettings):
             any(review in ("accepted", "corrected") for review in reviews),
             reading,
         )
+
+    def spacing(self, scan: ScanRow) -> tuple[tuple[float, float] | None, str]:
+        """Return the size of a pixel (y, x) in mm and where it came from.
+
+        What a person or a table said about the scan (state ``scale`` of the whole, JSON) goes
+        before what its file says.
+        """
+        told = self.state(scan.sha256, WHOLE).get("scale")
+        if told:
+            found = json.loads(told)
+            y, x = found["spacing_mm"]
+            return (float(y), float(x)), str(found["origin"])
+        return scan.spacing_mm, scan.spacing_origin or ""
 
     def cells_named(self, sha256: str, first: str) -> dict[str, str]:
         """Return the cells of all frames of a scan whose names begin alike, without that part."""

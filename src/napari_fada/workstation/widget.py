@@ -32,6 +32,7 @@ from napari_fada.workstation.panels.column import Column
 from napari_fada.workstation.panels.frames import FramesDock
 from napari_fada.workstation.panels.gate import GatePanel
 from napari_fada.workstation.panels.history import HistoryPanel
+from napari_fada.workstation.panels.measures import MeasuresPanel
 from napari_fada.workstation.panels.message_bar import MessageBar
 from napari_fada.workstation.panels.phases import PhasesPanel
 from napari_fada.workstation.panels.project import ProjectPanel
@@ -88,6 +89,7 @@ class AnnotateWidget(QWidget):
         self.classes = ClassesPanel(self.session)
         self.report = ReportPanel(self.session)
         self.history = HistoryPanel(self.session)
+        self.measures = MeasuresPanel(self.session)
         self.carrier = Carrier(self.session)
         self.frames = FramesDock(self.session, self.carrier)
         self.shaping = ShapeTools(self.session)
@@ -115,6 +117,7 @@ class AnnotateWidget(QWidget):
         self.tabs.addTab(self.review, "Review")
         self.tabs.addTab(self.classes, "Classes")
         self.tabs.addTab(self.report, "Report")
+        self.tabs.addTab(self.measures, "Measure")
         self.tabs.addTab(self.history, "History")
         self.tabs.addTab(self.project, "Project")
         self.counts = QLabel()

@@ -1,0 +1,130 @@
+"""The Measure tab: no millimetres without a scale, live numbers, and the report by a click only."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from PIL import Image
+
+from napari_fada.measure import Scale
+from napari_fada.records.annotation import Annotation
+from napari_fada.records.ellipse import Ellipse
+from napari_fada.records.project import WHOLE
+from napari_fada.workstation.measure_layer import NAME
+from napari_fada.workstation.panels.measures import FIELD, NO_SCALE
+
+
+def head(a=50.0, b=40.0, **more):
+    ring = Ellipse(100, 80, a, b, 0.0).polygon()
+    return Annotation("head", "polygon", ring, source="expert", status="accepted", **more)
+
+
+@pytest.fixture
+def measuring(desk, tmp_path):
+    """Give a desk with a scan of 200 × 160, a head on it, and the tab in front."""
+    import numpy as np
+
+    path = tmp_path / "443_HC.png"
+    Image.fromarray(np.zeros((160, 200), np.uint8)).save(path)
+    assert desk.session.open_path(path)
+    desk.session.project.edit(desk.session.scan.sha256, 0, add=[head()])
+    desk.session.refresh()
+    desk.widget.tabs.setCurrentWidget(desk.widget.measures)
+    desk.widget.measures.measure()
+    return desk
+
+
+def rows(panel):
+    found = {}
+    for i in range(panel.list.topLevelItemCount()):
+        item = panel.list.topLevelItem(i)
+        found[item.text(0)] = item.text(1), item.toolTip(0)
+    return found
+
+
+def test_without_a_scale_there_are_no_millimetres(measuring):
+    panel = measuring.widget.measures
+    assert panel.scale.text() == NO_SCALE
+    found = rows(panel)
+    assert found["HC (head)"][0] == "–"
+    assert "scale" in found["HC (head)"][1].lower()
+    assert found["Cephalic index (head)"][0] == "80.0 %"  # a ratio needs none
+    assert not panel.report.isEnabled()
+
+
+def test_a_scale_says_where_it_came_from_and_can_be_taken_back(measuring, tmp_path):
+    panel = measuring.widget.measures
+    table = tmp_path / "sizes.csv"
+    table.write_text("filename,pixel size(mm)\n443_HC.png,0.5\nother.png,x\n")
+    panel.take_table(table)
+    assert "table of the project" in panel.scale.text()
+    value, tip = rows(panel)["HC (head)"]
+    assert value == "141.8 mm"  # half of the worked example of 50 and 40
+    assert "table of the project" in tip
+    assert "1 rows gave nothing" in measuring.widget.message.text
+    sha256 = measuring.session.scan.sha256
+    told = json.loads(measuring.session.project.state(sha256, WHOLE)["scale"])
+    assert (told["spacing_mm"], told["origin"]) == ([0.5, 0.5], "csv")
+    row = measuring.session.project.scan(sha256)
+    assert measuring.session.project.spacing(row) == ((0.5, 0.5), "csv")
+    panel.take_back()
+    assert panel.scale.text() == NO_SCALE
+    assert measuring.session.project.spacing(row) == (None, "")
+
+
+def test_two_points_and_a_length(measuring):
+    panel = measuring.widget.measures
+    panel.take_bar(10.0)
+    assert "no scale bar" in measuring.widget.message.text
+    bar = Annotation(
+        "ScaleBarKpoints", "keypoints", ((10, 10), (10, 50)), visibility=(2, 2), source="expert"
+    )
+    measuring.session.project.edit(measuring.session.scan.sha256, 0, add=[bar])
+    measuring.session.refresh()
+    panel.take_bar(10.0)
+    assert panel.scale.text().startswith("0.2500 mm a pixel, scale bar")
+    assert "10 mm over 40.0 px" in panel.scale.toolTip()
+    assert rows(panel)["HC (head)"][0] == "70.9 mm"
+
+
+def test_numbers_follow_the_outline(measuring):
+    panel = measuring.widget.measures
+    panel.take(Scale(0.5, 0.5, "user"))
+    session = measuring.session
+    (record,) = session.records[0]
+    session.project.edit(
+        session.scan.sha256, 0, replace={record.uid: replace(record, points=head(60, 48).points)}
+    )
+    session.refresh()
+    measuring.qtbot.waitUntil(lambda: rows(panel)["HC (head)"][0] == "170.2 mm", timeout=5000)
+
+
+def test_the_report_is_written_by_a_click_only(measuring):
+    panel, session = measuring.widget.measures, measuring.session
+    panel.take(Scale(0.5, 0.5, "user"))
+    assert session.report().fields.get(FIELD, "") == ""
+    assert "HC 141.8 mm, BPD 40.0 mm, OFD 50.0 mm" in panel.report.toolTip()
+    session.set_report(fields={FIELD: "Measured by hand."})
+    panel.report.click()
+    text = "Measured by hand. HC 141.8 mm, BPD 40.0 mm, OFD 50.0 mm"
+    assert session.report().fields[FIELD] == text
+    panel.report.click()  # what stands there already is not written again
+    assert session.report().fields[FIELD] == text
+
+
+def test_calipers_are_drawn_and_go_away(measuring):
+    panel, viewer = measuring.widget.measures, measuring.viewer
+    panel.take(Scale(0.5, 0.5, "user"))
+    before = [layer.name for layer in viewer.layers]
+    panel.draw.setChecked(True)
+    layer = viewer.layers[NAME]
+    assert not layer.editable
+    assert len(layer.data) >= 3  # ellipse and two calipers
+    count = len(measuring.kept())
+    panel.measure()
+    assert [x.name for x in viewer.layers].count(NAME) == 1
+    assert len(measuring.kept()) == count  # lines are no records
+    panel.draw.setChecked(False)
+    assert [x.name for x in viewer.layers] == before
