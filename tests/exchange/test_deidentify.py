@@ -68,7 +68,7 @@ def test_no_text_of_a_dicom_file_is_in_the_data_set(tmp_path, source):
         project.edit(scan.sha256, 0, add=[box("CSP", x, y, 20, source="expert")])
         fields = dict.fromkeys(INTERPRETATION_KEYS, "Mrs Smith, seen on 12.03.2021, MRN: 123456789")
         project.set_report(scan.sha256, 0, fields=fields)
-        summary = export(project, tmp_path / "out")
+        summary = export(project, tmp_path / "out", shares={"train": 0.5, "val": 0.5})
     assert summary.images == 1
     written = b"".join(
         p.name.encode() + p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.is_file()

@@ -179,6 +179,8 @@ def test_records_are_chosen_by_rater_view_class_and_review(project, tmp_path):
     summary, counts = found("rater", raters=frozenset({"Bo"}))
     assert counts["by_class"] == {"LV": 1}
     assert summary.left_out[selection.OTHER_RATER] == 6
+    asked = read_manifest(tmp_path / "rater")["asked_for"]["selection"]["raters"]
+    assert [name[:6] for name in asked] == ["rater-"]
     summary, counts = found("view", views=frozenset({"BPD_PLANE"}))
     assert (summary.images, summary.left_out) == (1, {selection.OTHER_VIEW: 5})
     summary, counts = found("class", categories=frozenset({"LV"}))

@@ -101,6 +101,11 @@ def inside(frame: FrameRecords, regions: Sequence[Region], tally: Tally) -> Fram
     return replace(frame, annotations=kept, asked=asked, answers=answers)
 
 
+def pseudonym(rater: str, salt: bytes) -> str:
+    """Return what a rater is called outside: a keyed hash; empty for nobody."""
+    return rater and f"rater-{keyed(salt, 'rater', rater, 8)}"
+
+
 def pseudonymised(frame: FrameRecords, salt: bytes) -> FrameRecords:
     """Return a frame whose raters are called by keyed hashes."""
     names = dict.fromkeys({frame.rater, *(a.rater for a in frame.annotations)}, "")

@@ -269,7 +269,7 @@ class _Export:
             spool.append((frame, picture))
             self._members.append(
                 Member(
-                    *(frame.sha256 + f"/{frame.frame}", picture.group, picture.pixels),
+                    *(self._key(frame), picture.group, picture.pixels),
                     *(frame.view or "", frozenset(a.category for a in frame.annotations)),
                     picture.phash,
                 )
@@ -281,6 +281,17 @@ class _Export:
         if self._request.keep_names:
             return frame
         return deidentify.pseudonymised(frame, self._salt)
+
+    def _public_wishes(self) -> dict[str, Any]:
+        """Return what was asked for, without names of people."""
+        chosen = self._request.selection.to_dict()
+        if not self._request.keep_names:
+            chosen["raters"] = [deidentify.pseudonym(r, self._salt) for r in chosen["raters"]]
+        return {**self._wishes, "selection": chosen}
+
+    def _key(self, frame: FrameRecords) -> str:
+        """Return what a frame is called in the files: a hash of its scan, and its number."""
+        return f"{keyed(self._salt, 'scan', frame.sha256)}/{frame.frame}"
 
     def _listing(self, row: ScanRow, frame: int) -> _Listing:
         # The same words stand in the files: a hash of the scan, and the frame.
@@ -319,7 +330,7 @@ class _Export:
         writer = self._form.writer(root, self._options)
         used: set[str] = set()
         for number, (frame, picture) in enumerate(spool, 1):
-            split = assignment.sides[f"{frame.sha256}/{frame.frame}"] if assignment else ""
+            split = assignment.sides[self._key(frame)] if assignment else ""
             image = self._form.image(picture.stem, split) or f"images/{picture.stem}.png"
             if studio.images and image not in used:
                 move(studio.path(picture), root / image)
@@ -361,7 +372,7 @@ class _Export:
             self._counts,
             form=self._form.name,
             project=self._name,
-            wishes=self._wishes,
+            wishes=self._public_wishes(),
             prompts={"name": prompts.name, "hash": prompts.hash} if prompts else None,
             left_out=+self._tally.left_out,
             notes=+self._tally.notes,
