@@ -128,3 +128,28 @@ def test_calipers_are_drawn_and_go_away(measuring):
     assert len(measuring.kept()) == count  # lines are no records
     panel.draw.setChecked(False)
     assert [x.name for x in viewer.layers] == before
+
+
+def test_sizes_stand_on_curves_at_an_age_that_is_stated(measuring, tmp_path):
+    panel = measuring.widget.measures
+    panel.take(Scale(0.5, 0.5, "user"))
+    dialog = panel.show_growth()
+    measuring.qtbot.addWidget(dialog)
+    dialog.weeks.setValue(18)
+    titles = [dialog.standard.itemText(i) for i in range(dialog.standard.count())]
+    assert any(t.startswith("HC") for t in titles)
+    dialog.standard.setCurrentIndex(next(i for i, t in enumerate(titles) if t.startswith("HC")))
+    assert "141.8 mm at 18+0" in dialog.told.text()
+    assert "centile" in dialog.told.text()
+    assert "Source:" in dialog.told.text()
+    assert not dialog.chart.pixmap().isNull()
+    for name in ("chart.pdf", "chart.png"):
+        dialog.save_to(tmp_path / name)
+    assert (tmp_path / "chart.pdf").read_bytes()[:4] == b"%PDF"
+    assert (tmp_path / "chart.png").read_bytes()[:4] == b"\x89PNG"
+    dialog.save_to(tmp_path / "chart.txt")
+    assert "neither .png nor .pdf" in dialog.told.text()
+    dialog.weeks.setValue(6)  # outside of every range: a reason, and no chart
+    assert dialog.standard.count() == 0
+    assert "holds from" in dialog.told.text()
+    assert not dialog.save.isEnabled()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -40,6 +40,7 @@ from napari_fada.measure import (
 from napari_fada.measure.calibration import ORIGINS
 from napari_fada.records.rows import WHOLE
 from napari_fada.workstation.measure_layer import MeasureLayer
+from napari_fada.workstation.panels.growth import GrowthDialog
 from napari_fada.workstation.session import Session
 from napari_fada.workstation.theme import tone
 
@@ -144,6 +145,9 @@ class MeasuresPanel(QWidget):
         self.report = QPushButton("Put into the report")
         self.report.setToolTip("Write what was measured into the biometric field")
         self.report.clicked.connect(self.put_into_report)
+        self.growth = QPushButton("Growth…")
+        self.growth.setToolTip("Where these sizes lie at an age that you state")
+        self.growth.clicked.connect(self.show_growth)
         notice = QLabel(NOTICE)
         tone(notice, "notice")
         top = QHBoxLayout()
@@ -151,6 +155,7 @@ class MeasuresPanel(QWidget):
         top.addWidget(self.set_scale)
         below = QHBoxLayout()
         below.addWidget(self.draw)
+        below.addWidget(self.growth)
         below.addWidget(self.report)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 6, 4, 4)
@@ -234,6 +239,13 @@ class MeasuresPanel(QWidget):
             self.measure()
         else:
             self.layer.hide()
+
+    def show_growth(self) -> GrowthDialog:
+        """Show the growth curves with what was measured now."""
+        dialog = GrowthDialog(self.measured.measured, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.show()
+        return dialog
 
     # The report
 

@@ -1,0 +1,143 @@
+"""Sizes on growth curves, at an age that somebody states and that they did not give themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QPixmap
+from qtpy.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_fada.errors import MeasureError
+from napari_fada.measure import NOTICE, GestationalAge, GrowthScore, Measurement, scores
+from napari_fada.measure.charts import growth_chart, picture, save_chart
+from napari_fada.workstation.theme import tone
+
+ORIGINS = {"typed": "typed", "lmp": "last period"}
+
+
+class GrowthDialog(QDialog):
+    """Asks for the age, and shows where the sizes of the frame lie at it.
+
+    Parameters
+    ----------
+    measured : sequence of Measurement
+        Of the frame.
+    """
+
+    def __init__(self, measured: Sequence[Measurement], parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Growth")
+        self._measured = measured
+        self._found: list[GrowthScore] = []
+        self._figure: Any = None
+        self.weeks, self.days = QSpinBox(), QSpinBox()
+        self.weeks.setRange(4, 44)
+        self.weeks.setValue(20)
+        self.weeks.setToolTip("Completed weeks of the gestational age")
+        self.days.setRange(0, 6)
+        self.days.setToolTip("Days beyond the weeks")
+        self.origin = QComboBox()
+        self.origin.addItems(list(ORIGINS.values()))
+        self.origin.setToolTip("Where the age comes from: not from these measurements")
+        self.standard = QComboBox()
+        self.standard.setToolTip("Size and standard that are drawn")
+        self.told = QLabel()
+        self.told.setWordWrap(True)
+        self.told.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.chart = QLabel()
+        self.chart.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.save = QPushButton("Save chart…")
+        self.save.setToolTip("As PNG or PDF")
+        self.save.setAutoDefault(False)
+        self.save.clicked.connect(self._save)
+        notice = QLabel(NOTICE)
+        tone(notice, "notice")
+        row = QHBoxLayout()
+        for widget in (QLabel("Age"), self.weeks, QLabel("weeks"), self.days, QLabel("days")):
+            row.addWidget(widget)
+        row.addWidget(QLabel("from"))
+        row.addWidget(self.origin)
+        row.addStretch(1)
+        layout = QVBoxLayout(self)
+        layout.addLayout(row)
+        layout.addWidget(self.standard)
+        layout.addWidget(self.told)
+        layout.addWidget(self.chart, 1)
+        layout.addWidget(self.save)
+        layout.addWidget(notice)
+        self.weeks.valueChanged.connect(self.work_out)
+        self.days.valueChanged.connect(self.work_out)
+        self.origin.currentIndexChanged.connect(self.work_out)
+        self.standard.currentIndexChanged.connect(self._show)
+        self.work_out()
+
+    @property
+    def age(self) -> GestationalAge:
+        """The age that is stated."""
+        origin = list(ORIGINS)[self.origin.currentIndex()]
+        days = 7 * self.weeks.value() + self.days.value()
+        return GestationalAge(days, "lmp" if origin == "lmp" else "typed")
+
+    def work_out(self) -> None:
+        """Score every size at the age, and show the one that is chosen."""
+        chosen = self.standard.currentText()
+        rows = list(scores(self._measured, self.age))
+        self._found = [r for r in rows if isinstance(r, GrowthScore)]
+        reasons = [r for r in rows if isinstance(r, str)]
+        self.standard.blockSignals(True)
+        self.standard.clear()
+        self.standard.addItems([f"{s.size.upper()}: {s.title}" for s in self._found])
+        self.standard.setCurrentText(chosen)
+        self.standard.blockSignals(False)
+        self.told.setToolTip("\n".join(reasons))
+        if not self._found:
+            self.told.setText(
+                reasons[0] if reasons else "Nothing was measured that has a standard."
+            )
+        self._show()
+
+    def _show(self) -> None:
+        place = self.standard.currentIndex()
+        self._figure = None
+        self.save.setEnabled(False)
+        if not 0 <= place < len(self._found):
+            self.chart.clear()
+            return
+        score = self._found[place]
+        self.told.setText(f"{score}. Source: {score.source}")
+        try:
+            self._figure = growth_chart([score])
+        except MeasureError as error:
+            self.chart.setText(str(error))
+            return
+        pixmap = QPixmap()
+        pixmap.loadFromData(picture(self._figure))
+        self.chart.setPixmap(pixmap)
+        self.save.setEnabled(True)
+
+    def _save(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(
+            self, "Save the chart", "growth.pdf", "PDF (*.pdf);;PNG (*.png)"
+        )
+        if path:
+            self.save_to(Path(path))
+
+    def save_to(self, path: Path) -> None:
+        """Write the chart; what goes wrong is shown."""
+        try:
+            save_chart(self._figure, path)
+        except MeasureError as error:
+            self.told.setText(str(error))
