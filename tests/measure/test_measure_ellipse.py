@@ -80,8 +80,9 @@ def test_a_painted_mask_is_measured_without_bias(
     assert not is_painted(outline)
     found = measured_ellipse(painted, scale, (380, 290))
     assert found.method == "second moments of the mask"
-    assert found.long_axis / 0.2 == pytest.approx(2 * a, abs=0.25)
-    assert found.short_axis / 0.2 == pytest.approx(2 * a * ratio, abs=0.25)
+    # Which pixels an edge takes in is chance, and along an axis many of them may go the same way.
+    assert found.long_axis / 0.2 == pytest.approx(2 * a, abs=0.4)
+    assert found.short_axis / 0.2 == pytest.approx(2 * a * ratio, abs=0.4)
     assert measured_ellipse(painted, scale).mm == found.mm  # the size only bounds the raster
 
 

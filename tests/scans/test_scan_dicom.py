@@ -350,3 +350,15 @@ def test_jpeg_cine(make_dicom) -> None:
     scan = open_scan(make_dicom(clip, syntax="1.2.840.10008.1.2.4.50", fragments=fragments))
     for k in (5, 0, 3):
         assert abs(float(scan.frame(k).mean()) - 20 * k) <= 1
+
+
+def test_jpeg_ls_opens_with_the_extra(make_dicom, tmp_path: Path) -> None:
+    from pydicom import dcmread
+    from pydicom.uid import JPEGLSLossless
+
+    path = make_dicom(np.arange(48, dtype=np.uint8).reshape(1, 6, 8))
+    before = open_scan(path).frame(0)
+    data = dcmread(path)
+    data.compress(JPEGLSLossless)
+    data.save_as(tmp_path / "ls.dcm")
+    assert (open_scan(tmp_path / "ls.dcm").frame(0) == before).all()
