@@ -72,6 +72,13 @@ def main(scan: Path, out: Path) -> None:
         shoot("window-after")
         widget.tabs.setCurrentWidget(widget.report)
         shoot("window-report")
+        table = scan.parent.parent / "measurements.csv"
+        if table.exists():
+            widget.measures.take_table(table)
+        widget.tabs.setCurrentWidget(widget.measures)
+        widget.measures.draw.setChecked(True)
+        shoot("window-measure")
+        widget.measures.draw.setChecked(False)
         layer = session.layers.bindings["polygons"].layer
         if layer.data:
             data = [np.array(v) for v in layer.data]

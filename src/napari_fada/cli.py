@@ -29,6 +29,7 @@ from napari_fada.cli_hardware import (
 from napari_fada.cli_hardware import (
     register as register_hardware,
 )
+from napari_fada.cli_measure import register as register_measure
 from napari_fada.cli_models import models_app
 from napari_fada.cli_project import project_app
 from napari_fada.cli_shared import JsonFlag, err, explained, interruptible, line, out, progress_bar
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 train_app = typer.Typer(no_args_is_help=True, help="Train the embedded model again.")
 register_data(app)
+register_measure(app)
 register_evaluate(app)
 app.add_typer(models_app, name="models")
 register_convert(models_app)
