@@ -143,6 +143,10 @@ def test_sizes_stand_on_curves_at_an_age_that_is_stated(measuring, tmp_path):
     assert "centile" in dialog.told.text()
     assert "Source:" in dialog.told.text()
     assert not dialog.chart.pixmap().isNull()
+    # An age by formula, with its formula and error; it is not the age of the curve.
+    assert "Hadlock 1984" in dialog.dating.text()
+    assert "from HC 141.8 mm" in dialog.dating.text()
+    assert "±" in dialog.dating.text()
     for name in ("chart.pdf", "chart.png"):
         dialog.save_to(tmp_path / name)
     assert (tmp_path / "chart.pdf").read_bytes()[:4] == b"%PDF"

@@ -15,7 +15,7 @@ from napari_fada.exchange.items import Tally
 from napari_fada.exchange.names import Names
 
 #: Files to be read may be this large once they are unpacked.
-MAX_BYTES = 4 * 1024**3
+MAX_BYTES = 1024**3
 
 
 @dataclass(frozen=True, slots=True)

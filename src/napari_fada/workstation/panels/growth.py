@@ -1,4 +1,7 @@
-"""Sizes on growth curves, at an age that somebody states and that they did not give themselves."""
+"""Ages and weights by formula, and sizes on growth curves at an age that somebody states.
+
+The curves are never looked at with an age that the sizes gave themselves; that is refused.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,14 @@ from qtpy.QtWidgets import (
 )
 
 from napari_fada.errors import MeasureError
-from napari_fada.measure import NOTICE, GestationalAge, GrowthScore, Measurement, scores
+from napari_fada.measure import (
+    NOTICE,
+    GestationalAge,
+    GrowthScore,
+    Measurement,
+    derive_all,
+    scores,
+)
 from napari_fada.measure.charts import growth_chart, picture, save_chart
 from napari_fada.workstation.theme import tone
 
@@ -57,6 +67,9 @@ class GrowthDialog(QDialog):
         self.told = QLabel()
         self.told.setWordWrap(True)
         self.told.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.dating = QLabel()
+        self.dating.setWordWrap(True)
+        self.dating.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.chart = QLabel()
         self.chart.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.save = QPushButton("Save chart…")
@@ -76,6 +89,7 @@ class GrowthDialog(QDialog):
         layout.addWidget(self.standard)
         layout.addWidget(self.told)
         layout.addWidget(self.chart, 1)
+        layout.addWidget(self.dating)
         layout.addWidget(self.save)
         layout.addWidget(notice)
         self.weeks.valueChanged.connect(self.work_out)
@@ -103,6 +117,10 @@ class GrowthDialog(QDialog):
         self.standard.setCurrentText(chosen)
         self.standard.blockSignals(False)
         self.told.setToolTip("\n".join(reasons))
+        derived, refused = derive_all(self._measured, age=self.age)
+        self.dating.setText("\n".join(map(str, derived)) or "No formula fits what was measured.")
+        gaps = [f"{r.title}: {r.reason}" for r in refused]
+        self.dating.setToolTip("\n".join([*dict.fromkeys(d.source for d in derived), *gaps]))
         if not self._found:
             self.told.setText(
                 reasons[0] if reasons else "Nothing was measured that has a standard."
