@@ -101,6 +101,17 @@ def test_numbers_follow_the_outline(measuring):
     measuring.qtbot.waitUntil(lambda: rows(panel)["HC (head)"][0] == "170.2 mm", timeout=5000)
 
 
+def test_a_report_that_does_not_fit_is_told(measuring):
+    panel, session = measuring.widget.measures, measuring.session
+    panel.take(Scale(0.5, 0.5, "user"))
+    assert panel.odd.text() == ""
+    session.set_report(fields={"gestational_age": "about 30 weeks"})
+    panel.measure()
+    assert "The report says “30 weeks”" in panel.odd.text()
+    assert "HC 141.8 mm lies below" in panel.odd.text()
+    assert panel.odd.isVisibleTo(panel)
+
+
 def test_the_report_is_written_by_a_click_only(measuring):
     panel, session = measuring.widget.measures, measuring.session
     panel.take(Scale(0.5, 0.5, "user"))

@@ -38,6 +38,7 @@ from napari_fada.measure import (
     scale_from_bar,
 )
 from napari_fada.measure.calibration import ORIGINS
+from napari_fada.measure.plausibility import findings
 from napari_fada.records.rows import WHOLE
 from napari_fada.workstation.measure_layer import MeasureLayer
 from napari_fada.workstation.panels.growth import GrowthDialog
@@ -139,6 +140,11 @@ class MeasuresPanel(QWidget):
         assert header is not None
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
+        self.odd = QLabel()
+        self.odd.setWordWrap(True)
+        self.odd.setToolTip("What does not fit together: look again")
+        tone(self.odd, "failed")
+        self.odd.hide()
         self.draw = QCheckBox("Draw on the scan")
         self.draw.setToolTip("Show calipers and ellipses; they cannot be edited")
         self.draw.toggled.connect(self._draw)
@@ -161,6 +167,7 @@ class MeasuresPanel(QWidget):
         layout.setContentsMargins(4, 6, 4, 4)
         layout.addLayout(top)
         layout.addWidget(self.list, 1)
+        layout.addWidget(self.odd)
         layout.addLayout(below)
         layout.addWidget(notice)
         self._timer = QTimer(self)
@@ -195,13 +202,16 @@ class MeasuresPanel(QWidget):
         else:
             try:
                 scales = self.scales()
-                view = session.report().view
+                report = session.report()
             except FadaError as error:
                 session.say_error(error)
                 return
             records = session.records.get(session.frame, [])
             size = session.scan.width, session.scan.height
-            self.measured = measure_frame(records, scales, size, view=view)
+            self.measured = measure_frame(records, scales, size, view=report.view)
+            odd = findings(self.measured.measured, report.fields)
+            self.odd.setText("\n".join(map(str, odd)))
+            self.odd.setVisible(bool(odd))
             main = scales.main if scales else None
             self.scale.setText(str(main) if main else NO_SCALE)
             self.scale.setToolTip(main.note if main else "Say it under Scale, if you know it")

@@ -1,0 +1,67 @@
+"""What does not fit together is told in words, and nothing else is."""
+
+from __future__ import annotations
+
+import pytest
+
+from napari_fada.measure import GestationalAge, Scale, measure_frame
+from napari_fada.measure.plausibility import findings
+from napari_fada.records.annotation import Annotation
+from napari_fada.records.ellipse import Ellipse
+
+SIZE = (600, 500)
+
+
+def head(hc_mm: float, index: float = 0.78) -> list:
+    """Measure a head of a circumference, at half a millimetre a pixel."""
+    a = 100.0
+    ring = Ellipse(300, 250, a, a * index, 0.2).polygon()
+    record = Annotation("head", "polygon", ring, source="expert", status="accepted")
+    found = measure_frame([record], Scale(0.5, 0.5, "user"), SIZE)
+    hc = found.get("hc")
+    assert hc is not None
+    scale = 0.5 * hc_mm / hc.value
+    return list(measure_frame([record], Scale(scale, scale, "user"), SIZE).measured)
+
+
+def test_a_head_that_fits_says_nothing() -> None:
+    # WHO, 20 weeks: 157.0 to 188.5 mm.
+    assert findings(head(173.4), {"gestational_age": "20 weeks"}) == ()
+    assert findings(head(173.4), {}) == ()
+
+
+@pytest.mark.parametrize(("hc", "side"), [(150.0, "below"), (195.0, "above")])
+def test_a_head_outside_the_band_at_the_stated_age(hc: float, side: str) -> None:
+    found = findings(head(hc), {"gestational_age": "20 weeks"})
+    (band,) = [f for f in found if f.name == "hc_band"]
+    assert side in band.text
+    assert "middle 95 %" in band.text
+    assert band.severity > 1
+
+
+def test_words_against_the_ruler() -> None:
+    found = findings(head(99.5), {"gestational_age": "about 20 weeks"})  # a head of 14 weeks
+    assert found[0].name in ("hc_band", "stated_age")
+    (words,) = [f for f in found if f.name == "stated_age"]
+    assert "says “20 weeks”" in words.text
+    assert "14+" in words.text
+    assert found == tuple(sorted(found, key=lambda f: -f.severity))
+
+
+def test_a_known_age_goes_before_the_words() -> None:
+    assert findings(head(99.5), {}, GestationalAge(14 * 7)) == ()
+    (band,) = findings(head(99.5), {}, GestationalAge(20 * 7))
+    assert band.name == "hc_band"
+    # An age that came from the same sizes says nothing about them.
+    assert findings(head(99.5), {}, GestationalAge(20 * 7, "biometry")) == ()
+
+
+def test_a_head_of_an_odd_shape() -> None:
+    (found,) = findings(head(173.4, 0.6), {})
+    assert (found.name, "long" in found.text) == ("cephalic_index", True)
+    (found,) = findings(head(173.4, 0.95), {})
+    assert "round" in found.text
+
+
+def test_ages_outside_the_curves_are_no_finding() -> None:
+    assert findings(head(173.4), {}, GestationalAge(8 * 7)) == ()
