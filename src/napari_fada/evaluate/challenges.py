@@ -31,6 +31,7 @@ from napari_fada.records.ellipse import Ellipse
 from napari_fada.records.geometry import mask_to_annotation, rasterise
 
 Mask = npt.NDArray[np.bool_]
+Labels = npt.NDArray[np.uint16]
 
 #: HC18's shipped outlines are drawn around the published ellipse; filled, they are larger by the
 #: half width of the line, which is the same number of pixels of perimeter on every image (measured
@@ -195,7 +196,7 @@ class LabourScore:
         return abs(self.aop_truth - self.aop_answer)
 
 
-def read_labour(root: Path) -> Iterator[tuple[Path, npt.NDArray[np.uint16]] | Problem]:
+def read_labour(root: Path) -> Iterator[tuple[Path, Labels] | Problem]:
     """Read a folder of images and one of labels (0, 1 symphysis, 2 head), names alike.
 
     Folders are called ``images`` or ``image…`` and ``labels`` or ``label…``. Files of .mha need
@@ -222,9 +223,7 @@ def read_labour(root: Path) -> Iterator[tuple[Path, npt.NDArray[np.uint16]] | Pr
             yield Problem(truth.name, "", str(error))
 
 
-def score_labour(
-    name: str, truth: npt.NDArray[np.uint16], answer: npt.NDArray[np.uint16]
-) -> LabourScore:
+def score_labour(name: str, truth: Labels, answer: Labels) -> LabourScore:
     """Score labels by the challenge's rules.
 
     Dice is smoothed by 1; where nothing was answered Dice is 0 and both distances are 100; an angle
@@ -255,7 +254,7 @@ def _distances(truth: Mask, answer: Mask) -> tuple[float, float, float]:
     return dice, max(float(to_answer.max()), float(to_truth.max())), asd
 
 
-def aop_of(labels: npt.NDArray[np.uint16], *, challenge: bool = True) -> float:
+def aop_of(labels: Labels, *, challenge: bool = True) -> float:
     """Return the angle of progression of labels in degrees; 0 where it cannot be measured.
 
     The largest part of each class counts, as the ellipse of its moments.
@@ -277,9 +276,7 @@ def _ellipse(mask: Mask) -> Ellipse:
     return measured_ellipse(record, None, mask.shape[::-1]).mm
 
 
-def labour_labels(
-    annotations: Sequence[Annotation], size: tuple[int, int]
-) -> npt.NDArray[np.uint16]:
+def labour_labels(annotations: Sequence[Annotation], size: tuple[int, int]) -> Labels:
     """Return labels of a model's outlines; the head lies on top, as in the truth."""
     values = np.zeros(size[::-1], np.uint16)
     for name, value in (("pubic_symphysis", SYMPHYSIS), ("fetal_head", HEAD)):
@@ -310,7 +307,7 @@ def filled(mask: Mask) -> Mask:
     return found
 
 
-def _mask(path: Path) -> npt.NDArray[np.uint16]:
+def _mask(path: Path) -> Labels:
     if path.suffix.lower() == ".mha":
         try:
             import SimpleITK
