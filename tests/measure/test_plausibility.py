@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from napari_fada.measure import GestationalAge, Scale, measure_frame
+from napari_fada.measure.ages import stated_age
 from napari_fada.measure.plausibility import findings
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.ellipse import Ellipse
@@ -65,3 +66,19 @@ def test_a_head_of_an_odd_shape() -> None:
 
 def test_ages_outside_the_curves_are_no_finding() -> None:
     assert findings(head(173.4), {}, GestationalAge(8 * 7)) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high"),
+    [
+        ("20 3/7 weeks", 143, 143),
+        ("20 weeks 3/7", 143, 143),
+        ("20+3", 143, 143),
+        ("20w3d", 143, 143),
+        ("20 to 22 weeks", 140, 160),
+    ],
+)
+def test_an_age_in_words_is_read_in_days(text: str, low: float, high: float) -> None:
+    found = stated_age(text)
+    assert found is not None
+    assert (found.low, found.high) == (low, high)

@@ -87,18 +87,20 @@ _DAY = r"(?:days?|d(?![a-z]))"
 _PATTERNS = (
     # 20 weeks 3 days; 20w3d; 20 weeks and 3/7
     re.compile(
-        rf"(?<![\d.,]){_NUMBER}\s*-?\s*{_WEEK}\s*(?:,|and|\+|&)?\s*"
+        rf"(?<![\d.,/]){_NUMBER}\s*-?\s*{_WEEK}\s*(?:,|and|\+|&)?\s*"
         rf"([0-6])\s*(?:/\s*7|{_DAY})",
         re.IGNORECASE,
     ),
+    # 20 3/7 weeks, 20 3/7
+    re.compile(r"(?<![\d.,/])(\d{1,2})\s+([0-6])\s*/\s*7\b"),
     # 20+3, 20 + 3 weeks, 20+3/40, GA 20+3
     re.compile(r"(?<![\d.,+])(\d{1,2})\s*\+\s*([0-6])(?![\d.,])(?!\s*(?:cm|mm|g\b))"),
     # 20-22 weeks, 20 to 22 weeks
     re.compile(
-        rf"(?<![\d.,]){_NUMBER}\s*(?:-|–|—|to|and)\s*{_NUMBER}\s*-?\s*{_WEEK}", re.IGNORECASE
+        rf"(?<![\d.,/]){_NUMBER}\s*(?:-|–|—|to|and)\s*{_NUMBER}\s*-?\s*{_WEEK}", re.IGNORECASE
     ),
     # 20 weeks, 20-week, 20.5 wk
-    re.compile(rf"(?<![\d.,]){_NUMBER}\s*-?\s*{_WEEK}", re.IGNORECASE),
+    re.compile(rf"(?<![\d.,/]){_NUMBER}\s*-?\s*{_WEEK}", re.IGNORECASE),
 )
 _DENIED = re.compile(
     r"(?:follow[- ]?up|repeat|rescan|review|return|again|re-?evaluat\w*|recommend\w*|within|after|"
@@ -149,9 +151,9 @@ def stated_age(text: str) -> StatedAge | None:
 
 def _read(number: int, match: re.Match[str]) -> StatedAge | None:
     first, *rest = (float(g.replace(",", ".")) for g in match.groups() if g is not None)
-    if number < 2:
+    if number < 3:
         low = high = first * 7 + rest[0]
-    elif number == 2:
+    elif number == 3:
         low, high = first * 7, rest[0] * 7 + (6 if rest[0].is_integer() else 0)
         if high < low:
             return None
