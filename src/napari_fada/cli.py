@@ -34,8 +34,7 @@ from napari_fada.cli_models import models_app
 from napari_fada.cli_project import project_app
 from napari_fada.cli_shared import JsonFlag, err, explained, interruptible, line, out, progress_bar
 from napari_fada.errors import ModelError
-
-NOTICE = "Research and annotation software. Not a medical device."
+from napari_fada.notice import NOTICE
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_fada.cli_shared import JsonFlag, explained, interruptible, line, progress_bar, say, warn
+from napari_fada.cli_shared import (
+    JsonFlag,
+    explained,
+    follow,
+    interruptible,
+    line,
+    progress_bar,
+    say,
+    warn,
+)
 
 if TYPE_CHECKING:
     from napari_fada.engines.protocol import Engine
@@ -67,12 +77,9 @@ def hc18(
     as_json: JsonFlag = False,
 ) -> None:
     """HC18: head circumference in mm, Dice and Hausdorff distance."""
+    from napari_fada.evaluate.challenge_runs import hc18_steps
 
-    def steps(engine: Engine) -> _Steps:
-        from napari_fada.evaluate.challenge_runs import hc18_steps
-
-        return (yield from hc18_steps(data, engine, out_dir, limit=limit, times=bootstrap))
-
+    steps = partial(hc18_steps, data, out_dir=out_dir, limit=limit, times=bootstrap)
     _tell(_run(model, out_dir, steps, as_json), as_json)
 
 
@@ -86,16 +93,15 @@ def aop(
     as_json: JsonFlag = False,
 ) -> None:
     """FH-PS-AOP: symphysis, head and the angle of progression, by the challenge's sum."""
+    from napari_fada.evaluate.challenge_runs import labour_steps
 
-    def steps(engine: Engine) -> _Steps:
-        from napari_fada.evaluate.challenge_runs import labour_steps
-
-        return (yield from labour_steps(data, engine, out_dir, limit=limit, times=bootstrap))
-
+    steps = partial(labour_steps, data, out_dir=out_dir, limit=limit, times=bootstrap)
     _tell(_run(model, out_dir, steps, as_json), as_json)
 
 
-def _run(model: str, out_dir: Path, work: Any, as_json: bool) -> dict[str, Any]:
+def _run(
+    model: str, out_dir: Path, work: Callable[[Engine], _Steps], as_json: bool
+) -> dict[str, Any]:
     from napari_fada.exchange.files import write_atomic
     from napari_fada.models import load_engine
 
@@ -107,13 +113,11 @@ def _run(model: str, out_dir: Path, work: Any, as_json: bool) -> dict[str, Any]:
         cancel = stack.enter_context(interruptible())
         progress = stack.enter_context(progress_bar(quiet=as_json))
         bar = progress.add_task("Asking", total=None)
-        steps: Iterator[Any] = work(engine)
-        try:
-            while not cancel.is_set():
-                event = next(steps)
-                progress.update(bar, completed=event.done, total=event.total)
-        except StopIteration as end:
-            found = end.value
+        found = follow(
+            work(engine),
+            cancel,
+            lambda e: progress.update(bar, completed=e.done, total=e.total),
+        )
         if found is not None:
             text = json.dumps(found, ensure_ascii=False, indent=1)
             write_atomic(out_dir / "benchmark.json", text.encode())
@@ -124,22 +128,15 @@ def _run(model: str, out_dir: Path, work: Any, as_json: bool) -> dict[str, Any]:
 
 
 def _tell(found: dict[str, Any], as_json: bool) -> None:
+    from napari_fada.evaluate.bootstrap import Figure
+
     if not as_json:
         say(f"{found['benchmark']}, {found['model']}: {found['images']} images.")
         for name, figure in found["figures"].items():
-            say(f"  {name} {_text(figure)}")
+            interval = figure["interval_95"] or ()
+            say(f"  {name} {Figure(figure['value'], *interval).text()}")
         say(found["notice"])
     _end(found, as_json)
-
-
-def _text(figure: dict[str, Any]) -> str:
-    if figure["value"] is None:
-        return "–"
-    text = f"{figure['value']:.3f}"
-    if figure["interval_95"]:
-        low, high = figure["interval_95"]
-        text += f" ({low:.3f} to {high:.3f})"
-    return text
 
 
 def _end(found: dict[str, Any], as_json: bool) -> None:

@@ -6,15 +6,24 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from napari_fada.cli_shared import JsonFlag, explained, interruptible, line, progress_bar, say, warn
+from napari_fada.cli_shared import (
+    JsonFlag,
+    explained,
+    follow,
+    interruptible,
+    line,
+    progress_bar,
+    say,
+    warn,
+)
 from napari_fada.errors import ExchangeError
 
 if TYPE_CHECKING:
-    from napari_fada.exchange.export import ExportSummary
+    from napari_fada.exchange.export import ExportProgress, ExportSummary
     from napari_fada.exchange.importing import ImportPlan
 
 PROMPTS = "napari-fada-1"
@@ -22,7 +31,13 @@ PROMPTS = "napari-fada-1"
 ProjectOption = Annotated[
     Path | None, typer.Option("--project", "-p", help="Project file; default: your own.")
 ]
-OutOption = Annotated[Path, typer.Option("--out", "-o", help="A new folder for the data set.")]
+MaskClassOption = Annotated[
+    str | None, typer.Option("--class", help="The class that masks of one value show.")
+]
+MaskValuesOption = Annotated[
+    list[str] | None,
+    typer.Option(help="What a value of label images means, like 1=pubic_symphysis."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -127,15 +142,12 @@ def export(
         progress = stack.enter_context(progress_bar(quiet=as_json))
         bar = progress.add_task("Images", total=None)
         steps = export_steps(opened, out_dir, chosen, request)
-        try:
-            while not cancel.is_set():
-                event = next(steps)
-                what = "Images" if event.stage == "images" else "Files"
-                progress.update(bar, description=what, completed=event.done, total=event.total)
-        except StopIteration as end:
-            summary = end.value
-        finally:
-            steps.close()
+
+        def show(event: ExportProgress) -> None:
+            what = "Images" if event.stage == "images" else "Files"
+            progress.update(bar, description=what, completed=event.done, total=event.total)
+
+        summary = follow(steps, cancel, show)
     if summary is None:
         warn("Stopped. Nothing was written; the next export of this kind goes on from here.")
         raise typer.Exit(130)
@@ -186,13 +198,8 @@ def bring_in(
     source: Annotated[Path, typer.Argument(help="The file or folder. masks: the images' folder.")],
     project: ProjectOption = None,
     masks: Annotated[Path | None, typer.Option(help="The folder of the masks.")] = None,
-    category: Annotated[
-        str | None, typer.Option("--class", help="The class that masks of one value show.")
-    ] = None,
-    value: Annotated[
-        list[str] | None,
-        typer.Option(help="What a value of label images means, like 1=pubic_symphysis."),
-    ] = None,
+    category: MaskClassOption = None,
+    value: MaskValuesOption = None,
     class_map: Annotated[
         list[str] | None,
         typer.Option("--class-map", help="Their label=our class; label= leaves it out."),
@@ -233,13 +240,7 @@ def bring_in(
             steps = plan_steps(
                 source, chosen, options=lambda o: replace(o, **changed), images=images
             )
-            try:
-                while not cancel.is_set():
-                    progress.update(bar, completed=next(steps).done)
-            except StopIteration as end:
-                plan = end.value
-            finally:
-                steps.close()
+            plan = follow(steps, cancel, lambda e: progress.update(bar, completed=e.done))
         if plan is None:
             warn("Stopped. Nothing was brought in.")
             raise typer.Exit(130)
@@ -297,7 +298,9 @@ def own_class(text: str) -> str:
 
 def one_of_groups(text: str) -> Any:
     """Return a way of grouping as a user typed it."""
-    known = ("examination", "patient", "clip", "folder")
+    from napari_fada.exchange.splits import Grouping
+
+    known = get_args(Grouping)
     if text not in known:
         raise typer.BadParameter(f"--by {text!r} is none of: {', '.join(known)}")
     return text

@@ -10,11 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_fada.cli_data import number_of, own_class
-from napari_fada.cli_shared import JsonFlag, explained, interruptible, line, progress_bar, say, warn
+from napari_fada.cli_shared import (
+    JsonFlag,
+    explained,
+    follow,
+    interruptible,
+    line,
+    progress_bar,
+    say,
+    warn,
+)
 from napari_fada.errors import ExchangeError
+from napari_fada.notice import NOTICE
 
 if TYPE_CHECKING:
-    from napari_fada.evaluate.bootstrap import Figure
     from napari_fada.evaluate.evaluation import Evaluation
 
 
@@ -128,14 +137,9 @@ def evaluate(
             editing=found.editing,
             total=found.total,
         )
-        try:
-            while not cancel.is_set():
-                event = next(steps)
-                progress.update(bar, completed=event.done, total=event.total)
-        except StopIteration as end:
-            result = end.value
-        finally:
-            steps.close()
+        result = follow(
+            steps, cancel, lambda e: progress.update(bar, completed=e.done, total=e.total)
+        )
         if result is not None:
             if report:
                 from napari_fada.evaluate.report import write_report
@@ -157,18 +161,16 @@ def evaluate(
 
 
 def _tell(found: Evaluation, out_dir: Path) -> None:
-    from napari_fada.evaluate.evaluation import NOTICE
-
     say(f"{found.title}: {found.frames} frames, {found.examinations} examinations.")
     for what, detection in (("boxes", found.boxes), ("outlines", found.outlines)):
         if detection:
-            say(f"  {what}: AP {_text(detection.ap)}, .50 {_text(detection.ap50)}")
+            say(f"  {what}: AP {detection.ap.text()}, .50 {detection.ap50.text()}")
     if found.areas:
-        say(f"  Dice {_text(found.areas.dice)}, IoU {_text(found.areas.iou)}")
+        say(f"  Dice {found.areas.dice.text()}, IoU {found.areas.iou.text()}")
     if found.views:
-        say(f"  view: right {_text(found.views.accuracy)}, macro F1 {_text(found.views.macro_f1)}")
+        say(f"  view: right {found.views.accuracy.text()}, macro F1 {found.views.macro_f1.text()}")
     if found.answers:
-        say(f"  usable answers {_text(found.answers.valid)}")
+        say(f"  usable answers {found.answers.valid.text()}")
     if found.without_examination:
         say(
             f"  {found.without_examination} frames of no known examination (--group-pattern tells "
@@ -177,11 +179,3 @@ def _tell(found: Evaluation, out_dir: Path) -> None:
     for reason, count in found.left_out.items():
         say(f"  left out: {count} {reason}")
     say(f"Report in {out_dir}. {NOTICE}")
-
-
-def _text(figure: Figure) -> str:
-    if figure.value is None:
-        return "–"
-    if figure.low is None or figure.high is None:
-        return f"{figure.value:.3f}"
-    return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_fada.cli_data import number_of, own_class
+from napari_fada.cli_data import MaskClassOption, MaskValuesOption, number_of, own_class
 from napari_fada.cli_shared import JsonFlag, explained, interruptible, line, progress_bar, say, warn
 from napari_fada.errors import MeasureError
 
@@ -32,13 +32,8 @@ def measure(
     masks: Annotated[
         Path | None, typer.Option(help="Folder of existing masks, instead of a model.")
     ] = None,
-    category: Annotated[
-        str | None, typer.Option("--class", help="The class that masks of one value show.")
-    ] = None,
-    value: Annotated[
-        list[str] | None,
-        typer.Option(help="What a value of label images means, like 1=pubic_symphysis."),
-    ] = None,
+    category: MaskClassOption = None,
+    value: MaskValuesOption = None,
     spacing: Annotated[
         Path | None,
         typer.Option(help="Table of pixel sizes: file, pixel_size_mm (HC18's form is read too)."),

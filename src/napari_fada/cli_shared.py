@@ -10,9 +10,9 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -22,6 +22,9 @@ from napari_fada.errors import FadaError
 
 out = Console()
 err = Console(stderr=True)
+
+Event = TypeVar("Event")
+Result = TypeVar("Result")
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
 
@@ -71,6 +74,21 @@ def interruptible() -> Iterator[threading.Event]:
         yield cancel
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def follow(
+    steps: Generator[Event, None, Result], cancel: threading.Event, show: Callable[[Event], None]
+) -> Result | None:
+    """Go on with work, showing how far it is; return its result, None if it was interrupted."""
+    try:
+        while not cancel.is_set():
+            show(next(steps))
+    except StopIteration as end:
+        found: Result = end.value
+        return found
+    finally:
+        steps.close()
+    return None
 
 
 def progress_bar(*, quiet: bool) -> Progress:

@@ -195,9 +195,9 @@ def test_a_model_over_labelled_scans_goes_on_where_it_was_stopped(data_dir, tmp_
     (row,) = scaled["areas"]["classes"]
     assert 0 < row["hd95_mm"]["value"] < row["hd95_px"]["value"]
     assert len(list((tmp_path / "out" / "readings").glob("*.fada.json"))) == 2
-    from napari_fada.evaluate import sources
+    from napari_fada.evaluate import readings
 
-    monkeypatch.setattr(sources, "read_frame", lambda *_a, **_k: 1 / 0)
+    monkeypatch.setattr(readings, "read_frame", lambda *_a, **_k: 1 / 0)
     assert evaluate(*arguments)["areas"] == found["areas"]
 
 

@@ -32,6 +32,14 @@ class Figure:
     n: int = 0
     groups: int = 0
 
+    def text(self, digits: int = 3) -> str:
+        """Return it for people: ``0.825 (0.785 to 0.866)``, or a dash without a value."""
+        if self.value is None:
+            return "–"
+        if self.low is None or self.high is None:
+            return f"{self.value:.{digits}f}"
+        return f"{self.value:.{digits}f} ({self.low:.{digits}f} to {self.high:.{digits}f})"
+
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready form."""
         return {

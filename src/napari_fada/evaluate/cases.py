@@ -96,6 +96,7 @@ def cases_of_project(project: Project, left: Unpaired) -> Iterator[Case]:
     The model's side is the reading that the frame shows, as the model gave it.
     """
     for row in project.scans():
+        spacing, origin = project.spacing(row)
         for frame in project.frames(row.sha256):
             now = project.standing(row.sha256, frame)
             if not now.reviewed:
@@ -113,8 +114,8 @@ def cases_of_project(project: Project, left: Unpaired) -> Iterator[Case]:
                 Side(standing, report.fields, report.view),
                 side_of(reading),
                 group=row.subject,
-                spacing_mm=project.spacing(row)[0],
-                spacing_origin=project.spacing(row)[1],
+                spacing_mm=spacing,
+                spacing_origin=origin,
                 phases=phases_of(reading),
                 path=row.path,
                 frame=frame,
@@ -187,6 +188,7 @@ def frames_of_project(project: Project, *, proposals: bool) -> Iterator[FrameRec
         True: all that stands, on every frame; False: what was judged, on reviewed frames.
     """
     for row in project.scans():
+        spacing, origin = project.spacing(row)
         for frame in project.frames(row.sha256):
             now = project.standing(row.sha256, frame)
             if not (proposals or now.reviewed):
@@ -201,8 +203,8 @@ def frames_of_project(project: Project, *, proposals: bool) -> Iterator[FrameRec
                 sha256=row.sha256,
                 frame=frame,
                 group=row.subject,
-                spacing_mm=project.spacing(row)[0],
-                spacing_origin=project.spacing(row)[1],
+                spacing_mm=spacing,
+                spacing_origin=origin,
                 source=row.path,
             )
 

@@ -22,12 +22,12 @@ from napari_fada.evaluate.challenges import (
     score_head,
     score_labour,
 )
-from napari_fada.evaluate.evaluation import NOTICE, Progress
+from napari_fada.evaluate.evaluation import Progress
+from napari_fada.evaluate.readings import Readings
 from napari_fada.exchange.frames import FrameRecords
 from napari_fada.exchange.hc18 import head_of
-from napari_fada.exchange.reading_json import SUFFIX, is_done, read_reading, write_reading
 from napari_fada.exchange.writers import Problem
-from napari_fada.pipeline import PromptSet, read_frame
+from napari_fada.notice import NOTICE
 from napari_fada.records.reading import Reading
 from napari_fada.scans import open_scan
 
@@ -125,7 +125,7 @@ class _Run(Generic[Item, Score]):
                 continue
             image = image_of(item)
             try:
-                self.scores.append(score(item, self._readings.read(image)))
+                self.scores.append(score(item, self._readings.of(open_scan(image), image.stem)))
             except ExchangeError:
                 raise  # readings cannot be written
             except FadaError as error:
@@ -154,38 +154,3 @@ class _Run(Generic[Item, Score]):
             "figures": {key: figure.to_dict() for key, figure in figures.items()},
             "problems": self.problems,
         }
-
-
-class Readings:
-    """What a model says of image files, kept so that it is asked once.
-
-    Parameters
-    ----------
-    engine : Engine
-        The model.
-    out_dir : Path
-        Readings go into ``readings`` below it.
-    """
-
-    def __init__(self, engine: Engine, out_dir: Path) -> None:
-        self._engine, self._folder = engine, out_dir / "readings"
-        self._prompts = PromptSet.load(engine.info.model.prompt_set)
-
-    def read(self, image: Path) -> Reading:
-        """Return the reading of an image, from before or made now.
-
-        Raises
-        ------
-        ScanError
-            If the image cannot be opened.
-        ExchangeError
-            If the reading cannot be written.
-        """
-        scan = open_scan(image)
-        path = self._folder / f"{image.stem}{SUFFIX}"
-        wanted = {"model_sha256": self._engine.info.model.sha256, "prompt_hash": self._prompts.hash}
-        if is_done(path, scan_sha256=scan.sha256, **wanted):
-            return read_reading(path)
-        reading = read_frame(self._engine, scan, prompts=self._prompts)
-        write_reading(path, reading)
-        return reading

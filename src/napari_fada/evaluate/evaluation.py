@@ -18,11 +18,11 @@ from napari_fada.evaluate.points import Calibration, ClassPoints, calibration, k
 from napari_fada.evaluate.reference import Reference, reference_figures
 from napari_fada.evaluate.shapes import Overlap, boxes_of
 from napari_fada.evaluate.words import Answers, FieldFigures, Views, answers, fields, views
+from napari_fada.notice import NOTICE
 from napari_fada.records.agreement import match
 from napari_fada.vocabulary import vocabulary
 
 SCHEMA = "fada-evaluation/1"
-NOTICE = "Research and annotation software. Not a medical device."
 
 #: Stands for the source of the scale of frames that have none.
 NO_SCALE = "none"

@@ -22,13 +22,13 @@ from napari_fada.evaluate.cases import (
     side_of,
 )
 from napari_fada.evaluate.editing import Editing, editing
+from napari_fada.evaluate.readings import Readings
 from napari_fada.exchange.frames import FrameRecords
 from napari_fada.exchange.guess import guess_form
 from napari_fada.exchange.importing import ImageFinder
-from napari_fada.exchange.reading_json import SUFFIX, is_done, read_reading, write_reading
 from napari_fada.exchange.writers import Problem, ReadOptions, load_format
 from napari_fada.measure import SpacingTable
-from napari_fada.pipeline import PromptSet, read_frame
+from napari_fada.pipeline import PromptSet
 from napari_fada.records.project import Project
 from napari_fada.scans import open_scan
 
@@ -142,10 +142,9 @@ def of_model(
     left, problems = Unpaired(), list[str]()
     gold = read_frames(truth, problems, proposals=False)
     left.count(PROBLEMS, len(problems))
-    wording = prompts or PromptSet.load(engine.info.model.prompt_set)
     return Comparison(
         f"{engine.info.model.pack} against {truth.path.name}",
-        _run(gold, engine, wording, out_dir / "readings", left),
+        _run(gold, Readings(engine, out_dir, prompts), left),
         len(gold),
         left,
         categories=_known(gold),
@@ -228,31 +227,14 @@ def _known(frames: Sequence[FrameRecords]) -> frozenset[str]:
     return frozenset(stand | looked)
 
 
-def _run(
-    gold: Sequence[FrameRecords],
-    engine: Engine,
-    prompts: PromptSet,
-    folder: Path,
-    left: Unpaired,
-) -> Iterator[Case]:
-    model = engine.info.model
+def _run(gold: Sequence[FrameRecords], readings: Readings, left: Unpaired) -> Iterator[Case]:
     for number, truth in enumerate(gold):
         if truth.source is None:
             left.count(UNREADABLE)
             continue
         try:
             scan = open_scan(truth.source)
-            path = folder / f"{number:06d}_{truth.source.stem}{SUFFIX}"
-            wanted = {
-                "scan_sha256": scan.sha256,
-                "model_sha256": model.sha256,
-                "prompt_hash": prompts.hash,
-            }
-            if is_done(path, **wanted):
-                reading = read_reading(path)
-            else:
-                reading = read_frame(engine, scan, truth.frame, prompts=prompts)
-                write_reading(path, reading)
+            reading = readings.of(scan, f"{number:06d}_{truth.source.stem}", truth.frame)
         except (FadaError, IndexError) as error:
             if isinstance(error, ExchangeError):
                 raise  # the results cannot be written

@@ -10,7 +10,8 @@ from typing import Any
 
 from napari_fada.engines.protocol import Engine
 from napari_fada.errors import ExchangeError, FadaError
-from napari_fada.evaluate.evaluation import NOTICE, Progress
+from napari_fada.evaluate.evaluation import Progress
+from napari_fada.evaluate.readings import Readings
 from napari_fada.evaluate.u2bench import (
     Row,
     answer_of,
@@ -20,9 +21,10 @@ from napari_fada.evaluate.u2bench import (
     value_range,
 )
 from napari_fada.evaluate.u2metrics import class_scores, text_scores, value_scores
-from napari_fada.exchange.reading_json import SUFFIX, is_done, read_reading, write_reading
 from napari_fada.exchange.writers import Problem
-from napari_fada.pipeline import PromptSet, read_frame
+from napari_fada.notice import NOTICE
+from napari_fada.pipeline import PromptSet
+from napari_fada.records.reading import Reading
 from napari_fada.scans import scan_from_array
 
 LICENCE = "Data: U2-BENCH, CC BY-NC-ND 4.0. Only figures are written, nothing of the data."
@@ -72,7 +74,7 @@ def u2_steps(
     ExchangeError
         If there are no questions, or readings cannot be written.
     """
-    wording = prompts or PromptSet.load(engine.info.model.prompt_set)
+    readings = Readings(engine, out_dir, prompts)
     found: dict[tuple[str, str], _Answers] = {}
     kinds: dict[tuple[str, str], Row] = {}
     problems: list[str] = []
@@ -85,7 +87,7 @@ def u2_steps(
             break
         try:
             truth = truth_of(row)
-            said = answer_of(row, _read(row, engine, wording, out_dir))
+            said = answer_of(row, _read(row, readings))
         except ExchangeError:
             raise
         except (FadaError, ValueError, IndexError) as error:
@@ -109,16 +111,9 @@ def u2_steps(
     return Result(engine.info.model.pack, scores, problems)
 
 
-def _read(row: Row, engine: Engine, prompts: PromptSet, out_dir: Path) -> Any:
-    digest = hashlib.sha256(row.image.tobytes()).hexdigest()
-    scan = scan_from_array(row.image, name=f"{digest[:16]}.png")
-    path = out_dir / "readings" / f"{digest[:16]}{SUFFIX}"
-    model = engine.info.model.sha256
-    if is_done(path, scan_sha256=scan.sha256, model_sha256=model, prompt_hash=prompts.hash):
-        return read_reading(path)
-    reading = read_frame(engine, scan, prompts=prompts)
-    write_reading(path, reading)
-    return reading
+def _read(row: Row, readings: Readings) -> Reading:
+    name = hashlib.sha256(row.image.tobytes()).hexdigest()[:16]
+    return readings.of(scan_from_array(row.image, name=f"{name}.png"), name)
 
 
 def _score(row: Row, answers: _Answers, problems: list[str]) -> dict[str, Any]:

@@ -108,9 +108,8 @@ def pseudonym(rater: str, salt: bytes) -> str:
 
 def pseudonymised(frame: FrameRecords, salt: bytes) -> FrameRecords:
     """Return a frame whose raters are called by keyed hashes."""
-    names = dict.fromkeys({frame.rater, *(a.rater for a in frame.annotations)}, "")
-    for rater in filter(None, names):
-        names[rater] = f"rater-{keyed(salt, 'rater', rater, 8)}"
+    raters = {frame.rater, *(a.rater for a in frame.annotations)}
+    names = {rater: pseudonym(rater, salt) for rater in raters}
     return replace(
         frame,
         rater=names[frame.rater],

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from napari_fada.errors import ExchangeError
 from napari_fada.exchange.conversations import Prompts
+from napari_fada.exchange.splits import Grouping
 from napari_fada.records.rows import ScanRow
 from napari_fada.scans import Identity
 from napari_fada.vocabulary import vocabulary
@@ -97,7 +98,7 @@ class ExportRequest:
     """
 
     selection: Selection = field(default_factory=Selection)
-    by: Literal["examination", "patient", "clip", "folder"] = "examination"
+    by: Grouping = "examination"
     group_pattern: str = ""
     shares: Mapping[str, float] | None = None
     seed: int = 0

@@ -84,23 +84,35 @@ def age_from_lmp(last_period: date, examined: date) -> GestationalAge:
 _NUMBER = r"(\d{1,2}(?:[.,]\d{1,2})?)"
 _WEEK = r"(?:weeks?|wks?|w(?![a-z]))"
 _DAY = r"(?:days?|d(?![a-z]))"
+_DAYS, _SPAN, _WEEKS = "weeks and days", "a span of weeks", "weeks"
+#: What an age looks like, and which numbers it consists of; what comes first takes its words.
 _PATTERNS = (
     # 20 weeks 3 days; 20w3d; 20 weeks and 3/7
-    re.compile(
-        rf"(?<![\d.,/]){_NUMBER}\s*-?\s*{_WEEK}\s*(?:,|and|\+|&)?\s*"
-        rf"([0-6])\s*(?:/\s*7|{_DAY})",
-        re.IGNORECASE,
+    (
+        _DAYS,
+        re.compile(
+            rf"(?<![\d.,/]){_NUMBER}\s*-?\s*{_WEEK}\s*(?:,|and|\+|&)?\s*"
+            rf"([0-6])\s*(?:/\s*7|{_DAY})",
+            re.IGNORECASE,
+        ),
     ),
     # 20 3/7 weeks, 20 3/7
-    re.compile(r"(?<![\d.,/])(\d{1,2})\s+([0-6])\s*/\s*7\b"),
+    (_DAYS, re.compile(r"(?<![\d.,/])(\d{1,2})\s+([0-6])\s*/\s*7\b")),
     # 20+3, 20 + 3 weeks, 20+3/40, GA 20+3
-    re.compile(r"(?<![\d.,+])(\d{1,2})\s*\+\s*([0-6])(?![\d.,])(?!\s*(?:cm|mm|g\b))"),
+    (
+        _DAYS,
+        re.compile(r"(?<![\d.,+])(\d{1,2})\s*\+\s*([0-6])(?![\d.,])(?!\s*(?:cm|mm|g\b))"),
+    ),
     # 20-22 weeks, 20 to 22 weeks
-    re.compile(
-        rf"(?<![\d.,/]){_NUMBER}\s*(?:-|–|—|to|and)\s*{_NUMBER}\s*-?\s*{_WEEK}", re.IGNORECASE
+    (
+        _SPAN,
+        re.compile(
+            rf"(?<![\d.,/]){_NUMBER}\s*(?:-|–|—|to|and)\s*{_NUMBER}\s*-?\s*{_WEEK}",
+            re.IGNORECASE,
+        ),
     ),
     # 20 weeks, 20-week, 20.5 wk
-    re.compile(rf"(?<![\d.,/]){_NUMBER}\s*-?\s*{_WEEK}", re.IGNORECASE),
+    (_WEEKS, re.compile(rf"(?<![\d.,/]){_NUMBER}\s*-?\s*{_WEEK}", re.IGNORECASE)),
 )
 _DENIED = re.compile(
     r"(?:follow[- ]?up|repeat|rescan|review|return|again|re-?evaluat\w*|recommend\w*|within|after|"
@@ -136,12 +148,12 @@ def stated_age(text: str) -> StatedAge | None:
     """
     best: tuple[int, StatedAge] | None = None
     taken: list[tuple[int, int]] = []
-    for number, pattern in enumerate(_PATTERNS):
+    for kind, pattern in _PATTERNS:
         for match in pattern.finditer(text):
             if any(match.start() < end and start < match.end() for start, end in taken):
                 continue
             taken.append(match.span())
-            found = _read(number, match)
+            found = _read(kind, match)
             if found is None or _DENIED.search(text[: match.start()]):
                 continue
             if best is None or match.start() < best[0]:
@@ -149,11 +161,11 @@ def stated_age(text: str) -> StatedAge | None:
     return best[1] if best else None
 
 
-def _read(number: int, match: re.Match[str]) -> StatedAge | None:
+def _read(kind: str, match: re.Match[str]) -> StatedAge | None:
     first, *rest = (float(g.replace(",", ".")) for g in match.groups() if g is not None)
-    if number < 3:
+    if kind == _DAYS:
         low = high = first * 7 + rest[0]
-    elif number == 3:
+    elif kind == _SPAN:
         low, high = first * 7, rest[0] * 7 + (6 if rest[0].is_integer() else 0)
         if high < low:
             return None

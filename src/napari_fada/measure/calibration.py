@@ -189,27 +189,26 @@ class Scales:
     def __init__(
         self, known: Iterable[Scale | None] = (), *, scan: Scan | None = None, first: str = ""
     ) -> None:
-        found = [s for s in known if s is not None]
-        order = list(ORIGINS)
-        found.sort(key=lambda s: (s.origin != first, order.index(s.origin)))
+        self._scan, self._first = scan, first
+        found = self._ordered(s for s in known if s is not None)
         self._known = [s for s in found if not s.proposed]
         self.proposed = tuple(s for s in found if s.proposed)
-        self._scan = scan
-        self._first = first
 
     def at(self, x: float, y: float) -> Scale | None:
         """Return the scale at a point in pixels, with a note where two origins differ."""
-        candidates = list(self._known)
+        candidates = self._known
         if self._scan is not None:
             if _is_no_tissue(self._scan, x, y):
                 return None
             if stated := scale_of(self._scan.spacing_at(x, y)):
-                candidates.append(stated)
-                order = list(ORIGINS)
-                candidates.sort(key=lambda s: (s.origin != self._first, order.index(s.origin)))
+                candidates = self._ordered([*candidates, stated])
         if not candidates:
             return None
         return _with_difference(candidates)
+
+    def _ordered(self, scales: Iterable[Scale]) -> list[Scale]:
+        order = list(ORIGINS)
+        return sorted(scales, key=lambda s: (s.origin != self._first, order.index(s.origin)))
 
     @property
     def main(self) -> Scale | None:

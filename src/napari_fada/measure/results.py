@@ -72,10 +72,15 @@ class Measurement:
     uncertainty: float | None = None
     note: str = ""
 
-    def __str__(self) -> str:
+    @property
+    def amount(self) -> str:
+        """The value with its unit, for people: ``176.3 mm``."""
         unit = {"deg": "°", "ratio": "", "%": " %"}.get(self.unit, f" {self.unit}")
         digits = 2 if self.unit == "ratio" else 1
-        return f"{self.name} {self.value:.{digits}f}{unit} ({self.method})"
+        return f"{self.value:.{digits}f}{unit}"
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.amount} ({self.method})"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from napari_fada.errors import MeasureError
@@ -38,6 +39,12 @@ class SpacingTable:
     name: str
     scales: Mapping[str, Scale]
     problems: tuple[str, ...] = ()
+    _by_stem: Mapping[str, Scale] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        times = Counter(Path(name).stem for name in self.scales)
+        alone = {n: s for n, s in self.scales.items() if times[Path(n).stem] == 1}
+        object.__setattr__(self, "_by_stem", {Path(n).stem: s for n, s in alone.items()})
 
     def of(self, path: Path | str) -> Scale | None:
         """Return the scale of a file: by its whole path, its end, its name, or its stem.
@@ -49,8 +56,7 @@ class SpacingTable:
         for start in range(len(parts)):
             if scale := self.scales.get("/".join(parts[start:])):
                 return scale
-        stems = [s for name, s in self.scales.items() if Path(name).stem == path.stem]
-        return stems[0] if len(stems) == 1 else None
+        return self._by_stem.get(path.stem)
 
 
 def read_spacing_table(path: Path) -> SpacingTable:

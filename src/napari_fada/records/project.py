@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from napari_fada.records import deriving, edits, history, standing, steps, tables, wording
 from napari_fada.records.annotation import Annotation
@@ -287,17 +287,20 @@ class Project(ProjectSettings):
             reading,
         )
 
+    def told_scale(self, sha256: str) -> dict[str, Any] | None:
+        """Return what a person or a table said of a scan's scale (``Scale.to_dict``), if any."""
+        told = self.state(sha256, WHOLE).get("scale")
+        return json.loads(told) if told else None
+
     def spacing(self, scan: ScanRow) -> tuple[tuple[float, float] | None, str]:
         """Return the size of a pixel (y, x) in mm and where it came from.
 
-        What a person or a table said about the scan (state ``scale`` of the whole, JSON) goes
-        before what its file says.
+        What a person or a table said about the scan goes before what its file says.
         """
-        told = self.state(scan.sha256, WHOLE).get("scale")
+        told = self.told_scale(scan.sha256)
         if told:
-            found = json.loads(told)
-            y, x = found["spacing_mm"]
-            return (float(y), float(x)), str(found["origin"])
+            y, x = told["spacing_mm"]
+            return (float(y), float(x)), str(told["origin"])
         return scan.spacing_mm, scan.spacing_origin or ""
 
     def cells_named(self, sha256: str, first: str) -> dict[str, str]:

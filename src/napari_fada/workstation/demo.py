@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_fada.errors import EngineError, ExchangeError, ScanError
-from napari_fada.workstation.datasets.export_dialog import ExportDialog
 
 if TYPE_CHECKING:
     import napari
 
-from napari_fada.workstation.widget import AnnotateWidget
+    from napari_fada.workstation.widget import AnnotateWidget
 
 MODEL = "fada-mini"
 SIZE = (1280, 800)
@@ -132,6 +131,7 @@ def _screenshot(viewer: object, out_dir: Path) -> Path:
 
 def _results(widget: AnnotateWidget, out_dir: Path) -> list[Path]:
     from napari_fada.exchange.reading_json import write_reading
+    from napari_fada.workstation.datasets.export_dialog import ExportDialog
 
     session = widget.session
     assert session.scan is not None

@@ -20,13 +20,12 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_fada.notice import NOTICE
 from napari_fada.workstation.background import Broken
 from napari_fada.workstation.datasets.jobs import Finished
 from napari_fada.workstation.models_panel.work_bar import WorkBar
 from napari_fada.workstation.session import Session
 from napari_fada.workstation.theme import tone
-
-NOTICE = "Research and annotation software. Not a medical device."
 
 
 class DataSetDialog(QDialog):

@@ -79,11 +79,11 @@ def headlines(found: Evaluation) -> list[str]:
     lines = [f"{found.frames} frames of {found.examinations} examinations."]
     for name, detection in (("Boxes", found.boxes), ("Outlines", found.outlines)):
         if detection:
-            lines.append(f"{name}: AP {_text(detection.ap)}, at IoU .50 {_text(detection.ap50)}")
+            lines.append(f"{name}: AP {detection.ap.text(2)}, at IoU .50 {detection.ap50.text(2)}")
     if found.areas:
-        lines.append(f"Dice {_text(found.areas.dice)}, IoU {_text(found.areas.iou)}")
+        lines.append(f"Dice {found.areas.dice.text(2)}, IoU {found.areas.iou.text(2)}")
     if found.views:
-        lines.append(f"View right {_text(found.views.accuracy)}")
+        lines.append(f"View right {found.views.accuracy.text(2)}")
     if found.editing and found.editing.proposals:
         edits = found.editing
         lines.append(
@@ -98,11 +98,3 @@ def headlines(found: Evaluation) -> list[str]:
 
 def _share(figure: Figure) -> str:
     return "–" if figure.value is None else f"{100 * figure.value:.0f} %"
-
-
-def _text(figure: Figure) -> str:
-    if figure.value is None:
-        return "–"
-    if figure.low is None or figure.high is None:
-        return f"{figure.value:.2f}"
-    return f"{figure.value:.2f} ({figure.low:.2f} to {figure.high:.2f})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, cast
+from typing import Any, cast, get_args
 
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -18,12 +18,12 @@ from qtpy.QtWidgets import (
 
 from napari_fada.errors import ExchangeError
 from napari_fada.exchange.request import ExportRequest, Selection
+from napari_fada.exchange.splits import Grouping
 from napari_fada.exchange.writers import MODULES, Format, load_format
 from napari_fada.pipeline import PromptSet
 from napari_fada.workstation.theme import tone
 
 SIDES = ("train", "val", "test")
-GROUPS = ("examination", "patient", "clip", "folder")
 PROMPTS = "napari-fada-1"
 ANY = "any"
 
@@ -99,7 +99,7 @@ class ExportForm(QWidget):
             spin.setSuffix(" %")
             spin.setToolTip(f"Share of frames for {side}; the three make 100 %")
             self.shares[side] = spin
-        self.by = _combo(GROUPS, "What stays on one side")
+        self.by = _combo(get_args(Grouping), "What stays on one side")
         self.pattern = _line(
             "What in a file name is the group, as a regular expression", hint=r"like ^(\d+)_"
         )
@@ -177,7 +177,7 @@ class ExportForm(QWidget):
                 *(self.proposals.isChecked(), _one(self.rater), _one(self.view)),
                 *(_one(self.category), self.reviewed.isChecked(), self.negatives.isChecked()),
             ),
-            by=cast(Literal["examination", "patient", "clip", "folder"], self.by.currentText()),
+            by=cast(Grouping, self.by.currentText()),
             group_pattern=self.pattern.text().strip(),
             shares=shares,
             seed=self.seed.value(),
@@ -213,7 +213,7 @@ class ExportForm(QWidget):
         if isinstance(shares, list) and len(shares) == len(self.shares):
             for spin, share in zip(self.shares.values(), shares, strict=True):
                 spin.setValue(int(share))
-        if state.get("by") in GROUPS:
+        if state.get("by") in get_args(Grouping):
             self.by.setCurrentText(state["by"])
         if isinstance(state.get("seed"), int):
             self.seed.setValue(state["seed"])

@@ -86,11 +86,8 @@ TITLES = {
 
 def offer(measured: FrameMeasurements) -> str:
     """Return the measurements as they are offered to the report: "HC 176.3 mm, BPD 48.2 mm"."""
-    units = {"deg": "°", "mm": " mm"}
     found = [(title, measured.get(name)) for name, title in OFFERED.items()]
-    return ", ".join(
-        f"{title} {m.value:.1f}{units.get(m.unit, f' {m.unit}')}" for title, m in found if m
-    )
+    return ", ".join(f"{title} {m.amount}" for title, m in found if m)
 
 
 class MeasuresPanel(QWidget):
@@ -185,12 +182,11 @@ class MeasuresPanel(QWidget):
         scan = self._session.scan
         if scan is None:
             return None
-        told = self._session.project.state(scan.sha256, WHOLE).get("scale")
+        told = self._session.project.told_scale(scan.sha256)
         known = []
         if told:
-            found = json.loads(told)
-            y, x = found["spacing_mm"]
-            known.append(Scale(float(y), float(x), found["origin"], found.get("note", "")))
+            y, x = told["spacing_mm"]
+            known.append(Scale(float(y), float(x), told["origin"], told.get("note", "")))
         return Scales(known, scan=scan, first=known[0].origin if known else "")
 
     def measure(self) -> None:
@@ -222,7 +218,7 @@ class MeasuresPanel(QWidget):
     def _fill(self) -> None:
         self.list.clear()
         for m in self.measured.measured:
-            item = QTreeWidgetItem([_title(m.name, m.category), _value(m)])
+            item = QTreeWidgetItem([_title(m.name, m.category), m.amount])
             item.setToolTip(0, _told(m))
             item.setToolTip(1, _told(m))
             self.list.addTopLevelItem(item)
@@ -363,11 +359,6 @@ def _json(scale: Scale) -> str:
 
 def _title(name: str, category: str) -> str:
     return f"{TITLES.get(name, name.replace('_', ' ').capitalize())} ({category})"
-
-
-def _value(m: Measurement) -> str:
-    unit = {"deg": "°", "ratio": "", "%": " %"}.get(m.unit, f" {m.unit}")
-    return f"{m.value:.2f}{unit}" if m.unit == "ratio" else f"{m.value:.1f}{unit}"
 
 
 def _told(m: Measurement) -> str:

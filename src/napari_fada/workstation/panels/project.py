@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from psygnal import Signal
 from qtpy.QtCore import Qt
@@ -22,15 +22,14 @@ from qtpy.QtWidgets import (
 )
 
 from napari_fada.errors import FadaError
-from napari_fada.workstation.datasets.dialog import DataSetDialog
-from napari_fada.workstation.datasets.evaluate_dialog import EvaluateDialog
-from napari_fada.workstation.datasets.export_dialog import ExportDialog
-from napari_fada.workstation.datasets.import_dialog import ImportDialog
 from napari_fada.workstation.keys import KeyTable
 from napari_fada.workstation.session import Session
 from napari_fada.workstation.settings import settings
 
-Dialog = TypeVar("Dialog", bound=DataSetDialog)
+if TYPE_CHECKING:
+    from napari_fada.workstation.datasets.dialog import DataSetDialog
+
+Dialog = TypeVar("Dialog", bound="DataSetDialog")
 
 FILTER = "napari-fada projects (*.fada);;All files (*)"
 
@@ -65,14 +64,18 @@ class ProjectPanel(QWidget):
         self.rater.editingFinished.connect(self._name_rater)
         self._dialogs: dict[object, DataSetDialog] = {}
         data = QHBoxLayout()
-        for text, tip, kind in (
-            ("Export…", "Write corrected records as a data set: COCO, YOLO, FADA, …", ExportDialog),
-            ("Import…", "Bring existing labels in, to be corrected here", ImportDialog),
-            ("Evaluate…", "Score the model's proposals by the corrections", EvaluateDialog),
+        for text, tip, show in (
+            (
+                "Export…",
+                "Write corrected records as a data set: COCO, YOLO, FADA, …",
+                self._show_export,
+            ),
+            ("Import…", "Bring existing labels in, to be corrected here", self._show_import),
+            ("Evaluate…", "Score the model's proposals by the corrections", self._show_evaluate),
         ):
             button = QPushButton(text)
             button.setToolTip(tip)
-            button.clicked.connect(lambda _=False, kind=kind: self.show_dialog(kind))
+            button.clicked.connect(show)
             data.addWidget(button)
         self.table = QTableWidget(0, 2)
         self.table.setHorizontalHeaderLabels(["What it does", "Key (double-click to change)"])
@@ -152,6 +155,23 @@ class ProjectPanel(QWidget):
         shown.show()
         shown.raise_()
         return cast(Dialog, shown)
+
+    # Dialogs are loaded when they are asked for: the window opens sooner.
+
+    def _show_export(self) -> None:
+        from napari_fada.workstation.datasets.export_dialog import ExportDialog
+
+        self.show_dialog(ExportDialog)
+
+    def _show_import(self) -> None:
+        from napari_fada.workstation.datasets.import_dialog import ImportDialog
+
+        self.show_dialog(ImportDialog)
+
+    def _show_evaluate(self) -> None:
+        from napari_fada.workstation.datasets.evaluate_dialog import EvaluateDialog
+
+        self.show_dialog(EvaluateDialog)
 
     def _open(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Open a project", "", FILTER)
