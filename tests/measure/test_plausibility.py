@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from napari_fada.measure import GestationalAge, Scale, measure_frame
+from napari_fada.measure import GestationalAge, Measurement, Scale, measure_frame
 from napari_fada.measure.ages import stated_age
 from napari_fada.measure.plausibility import findings
+from napari_fada.measure.stated import stated_sizes
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.ellipse import Ellipse
 
@@ -82,3 +83,51 @@ def test_an_age_in_words_is_read_in_days(text: str, low: float, high: float) -> 
     found = stated_age(text)
     assert found is not None
     assert (found.low, found.high) == (low, high)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("HC 176 mm, BPD 48.2 mm", {"hc": 176.0, "bpd_oo": 48.2}),
+        ("Femur length (FL) of 3.3 cm", {"fl": 33.0}),
+        ("The biparietal diameter measures about 4,8 cm.", {"bpd_oo": 48.0}),
+        ("crown-rump length: 62 mm; NT = 1.8mm", {"crl": 62.0, "nt": 1.8}),
+        ("head circumference is 17.6 cm; HC 180 mm", {"hc": 176.0}),
+        ("AC 15", {}),
+        ("FL/HC 18 mm", {}),
+        ("HC area 30 mm²", {}),
+        ("HC and AC are normal at 20 weeks; scan depth 12 cm", {}),
+    ],
+)
+def test_sizes_in_words_are_read_in_millimetres(text: str, expected: dict[str, float]) -> None:
+    assert {s.name: pytest.approx(s.value) for s in stated_sizes(text)} == expected
+
+
+def test_a_size_in_the_report_against_the_measured_one() -> None:
+    assert findings(head(173.4), {"biometric_measurements": "HC 170 mm"}) == ()
+    (found,) = findings(head(173.4), {"biometric_measurements": "HC 23.1 cm"})
+    assert found.name == "stated_size"
+    assert "“HC 23.1 cm”" in found.text
+    assert "173.4 mm" in found.text
+    assert found.severity > 1
+
+
+def femur(mm: float) -> Measurement:
+    """Return a femur length as if it had been measured."""
+    return Measurement("fl", mm, "mm", "distance of two points", "legs", "expert", "user", ("f",))
+
+
+def test_a_femur_that_does_not_go_with_the_head() -> None:
+    # INTERGROWTH-21st at 20 weeks: HC 175 mm, FL 31 mm.
+    assert findings([*head(175.0), femur(31.0)], {}) == ()
+    (found,) = findings([*head(175.0), femur(17.0)], {})
+    assert found.name == "fl_hc"
+    assert "0.097" in found.text
+
+
+def test_a_femur_that_does_not_go_with_the_age() -> None:
+    age = GestationalAge(20 * 7)
+    assert findings([femur(32.0)], {}, age) == ()
+    (found,) = findings([femur(60.0)], {}, age)
+    assert (found.name, "above the mean" in found.text) == ("size_band", True)
+    assert findings([femur(60.0)], {}, GestationalAge(20 * 7, "biometry")) == ()

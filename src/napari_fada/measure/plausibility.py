@@ -5,15 +5,19 @@ Findings are hints to look again, in words with their numbers; they judge nobody
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+
+from scipy.optimize import brentq
 
 from napari_fada.errors import MeasureError
 from napari_fada.measure.ages import GestationalAge, stated_age, weeks_days
 from napari_fada.measure.dating import derive_all, sizes_of
 from napari_fada.measure.formulas import formulas
-from napari_fada.measure.growth import band_at
+from napari_fada.measure.growth import band_at, growth_score, mean_sd
 from napari_fada.measure.results import Measurement
+from napari_fada.measure.stated import stated_sizes
 
 #: Fields of the report in which an age is looked for, in this order.
 FIELDS = ("gestational_age", "biometric_measurements", "anatomical_structures")
@@ -21,6 +25,21 @@ FIELDS = ("gestational_age", "biometric_measurements", "anatomical_structures")
 CEPHALIC_INDEX = (69.3, 87.9)
 #: Without a stated error an age by formula is taken to be right to two weeks.
 _ERROR_DAYS = 14.0
+#: Share, and mm, by which a size in the report may differ from the measured one; two people who
+#: measure the same scan differ by less.
+_DIFFERS, _DIFFERS_MM = 0.1, 2.0
+#: Standard deviations beyond which a size is worth a second look.
+_FAR = 3.0
+#: Sizes other than HC (it has its band), by the standard that they are compared with.
+_COMPARED = {
+    "bpd_oo": "intergrowth_bpd",
+    "ac": "intergrowth_ac",
+    "fl": "intergrowth_fl",
+    "crl": "intergrowth_crl",
+}
+#: How they are called in a finding.
+_CALLED = {"hc": "HC", "bpd_oo": "BPD", "ofd": "OFD", "ac": "AC", "fl": "FL", "crl": "CRL"}
+_CALLED["nt"] = "NT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +49,8 @@ class Finding:
     Parameters
     ----------
     name : str
-        ``hc_band``, ``cephalic_index`` or ``stated_age``.
+        ``hc_band``, ``size_band``, ``cephalic_index``, ``fl_hc``, ``stated_size`` or
+        ``stated_age``.
     severity : float
         How far it is off, in units of what would just be let pass: above 1, the more the worse.
     text : str
@@ -55,7 +75,7 @@ def findings(
     Parameters
     ----------
     measured : iterable of Measurement
-        Of one frame.
+        Of one frame, or of all frames of one scan.
     fields : mapping of str to str
         The report.
     age : GestationalAge, optional
@@ -63,9 +83,13 @@ def findings(
     """
     measured = list(measured)
     said = next((s for f in FIELDS if (s := stated_age(fields.get(f, "")))), None)
+    at = age or (said.age() if said else None)
     found = [
-        *_hc_band(measured, age or (said.age() if said else None)),
+        *_hc_band(measured, at),
+        *_size_bands(measured, at),
         *_cephalic_index(measured),
+        *_femur_and_head(measured),
+        *_sizes_against_words(measured, fields.values()),
     ]
     if said is not None:
         found += _against_words(measured, said.low, said.high, said.words)
@@ -110,6 +134,74 @@ def _cephalic_index(measured: list[Measurement]) -> Iterator[Finding]:
         f"The head is {'long' if index.value < low else 'round'}: BPD is {index.value:.1f} % of "
         f"OFD, most heads have {low:.0f} to {high:.0f} %. Is the outline whole?",
     )
+
+
+def _size_bands(measured: list[Measurement], age: GestationalAge | None) -> Iterator[Finding]:
+    """Compare the other sizes with their standard at an age."""
+    if age is None or age.origin == "biometry":
+        return
+    sizes = sizes_of(measured)
+    for name, standard in _COMPARED.items():
+        if (size := sizes.get(name)) is None or (name == "bpd_oo" and "hc" in sizes):
+            continue  # a BPD beside its HC comes from the same ellipse: HC speaks for both
+        try:
+            score = growth_score(standard, size.value, age, uids=size.uids)
+        except MeasureError:  # outside the range of the standard, or of the same records
+            continue
+        if abs(score.z) <= _FAR:
+            continue
+        yield Finding(
+            "size_band",
+            abs(score.z) / _FAR,
+            f"{_CALLED[name]} {size.value:.1f} mm is {abs(score.z):.1f} standard deviations "
+            f"{'below' if score.z < 0 else 'above'} the mean of {score.mean:.0f} mm at {age} weeks "
+            f"({score.title}; age: {age.note or age.origin}).",
+        )
+
+
+def _femur_and_head(measured: list[Measurement]) -> Iterator[Finding]:
+    """Compare FL/HC with that of the INTERGROWTH-21st means at the age that HC is the mean of."""
+    sizes = sizes_of(measured)
+    fl, hc = sizes.get("fl"), sizes.get("hc")
+    if fl is None or hc is None:
+        return
+    head, femur = (formulas().standards[f"intergrowth_{name}"] for name in ("hc", "fl"))
+    first, last = (7 * weeks for weeks in head.weeks)
+    if not mean_sd(head, first)[0] <= hc.value <= mean_sd(head, last)[0]:
+        return
+    days = brentq(lambda day: mean_sd(head, day)[0] - hc.value, first, last)
+    (of_head, head_sd), (of_femur, femur_sd) = mean_sd(head, days), mean_sd(femur, days)
+    usual, ratio = of_femur / of_head, fl.value / hc.value
+    # The spread of a ratio of two sizes that vary on their own: wider than the true one, as they
+    # vary together, so that what is found is far off indeed.
+    off = abs(ratio / usual - 1) / (_FAR * math.hypot(head_sd / of_head, femur_sd / of_femur))
+    if off > 1:
+        yield Finding(
+            "fl_hc",
+            off,
+            f"FL/HC is {ratio:.3f} ({fl.value:.1f} and {hc.value:.1f} mm), usual for this HC is "
+            f"about {usual:.3f}. Do femur and head have the right outline and scale?",
+        )
+
+
+def _sizes_against_words(measured: list[Measurement], texts: Iterable[str]) -> Iterator[Finding]:
+    """Compare the sizes that a report states with those that are measured."""
+    sizes = sizes_of(measured)
+    told: set[str] = set()
+    for text in texts:
+        for said in stated_sizes(text):
+            size = sizes.get(said.name)
+            if size is None or said.name in told:
+                continue
+            told.add(said.name)
+            off = abs(said.value - size.value) / max(_DIFFERS * size.value, _DIFFERS_MM)
+            if off > 1:
+                yield Finding(
+                    "stated_size",
+                    off,
+                    f"The report says “{said.words}”, {_CALLED[said.name]} measures "
+                    f"{size.value:.1f} mm. Is the scale right, the outline, or the report?",
+                )
 
 
 def _against_words(
