@@ -7,12 +7,15 @@ from dataclasses import replace
 
 import pytest
 from PIL import Image
+from qtpy.QtCore import QDate
 
-from napari_fada.measure import Scale
+from napari_fada.errors import MeasureError
+from napari_fada.measure import Measurement, Scale
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.ellipse import Ellipse
 from napari_fada.records.project import WHOLE
 from napari_fada.workstation.measure_layer import NAME
+from napari_fada.workstation.panels.age_entry import AgeEntry
 from napari_fada.workstation.panels.measures import FIELD, NO_SCALE
 
 
@@ -146,7 +149,7 @@ def test_sizes_stand_on_curves_at_an_age_that_is_stated(measuring, tmp_path):
     panel.take(Scale(0.5, 0.5, "user"))
     dialog = panel.show_growth()
     measuring.qtbot.addWidget(dialog)
-    dialog.weeks.setValue(18)
+    dialog.entry.weeks.setValue(18)
     titles = [dialog.standard.itemText(i) for i in range(dialog.standard.count())]
     assert any(t.startswith("HC") for t in titles)
     dialog.standard.setCurrentIndex(next(i for i, t in enumerate(titles) if t.startswith("HC")))
@@ -164,7 +167,42 @@ def test_sizes_stand_on_curves_at_an_age_that_is_stated(measuring, tmp_path):
     assert (tmp_path / "chart.png").read_bytes()[:4] == b"\x89PNG"
     dialog.save_to(tmp_path / "chart.txt")
     assert "neither .png nor .pdf" in dialog.told.text()
-    dialog.weeks.setValue(6)  # outside of every range: a reason, and no chart
+    dialog.entry.weeks.setValue(6)  # outside of every range: a reason, and no chart
     assert dialog.standard.count() == 0
     assert "holds from" in dialog.told.text()
     assert not dialog.save.isEnabled()
+
+
+def test_an_age_from_the_last_period(measuring):
+    panel = measuring.widget.measures
+    panel.take(Scale(0.5, 0.5, "user"))
+    dialog = panel.show_growth()
+    measuring.qtbot.addWidget(dialog)
+    entry = dialog.entry
+    assert entry.origin.count() == 2  # there is no other frame with a crown-rump length
+    entry.origin.setCurrentIndex(1)
+    entry.period.setDate(QDate(2026, 1, 1))
+    entry.examined.setDate(QDate(2026, 5, 8))
+    assert (str(entry.age), entry.age.origin) == ("18+1", "lmp")
+    assert "141.8 mm at 18+1" in dialog.told.text()
+    entry.examined.setDate(QDate(2025, 12, 1))  # before the period: a reason, and no chart
+    assert "no gestational age" in dialog.told.text()
+    assert not dialog.save.isEnabled()
+
+
+def test_an_age_from_a_crown_rump_length_of_another_frame(qtbot):
+    size = Measurement("crl", 62.0, "mm", "two points", "CRL", "expert", "user", ("c",))
+    entry = AgeEntry([(2, size)])
+    qtbot.addWidget(entry)
+    entry.origin.setCurrentIndex(2)
+    assert entry.crl.currentText() == "frame 3: CRL 62.0 mm"
+    age = entry.age
+    assert (age.origin, age.uids) == ("crl", {"c"})
+    assert str(age) == "12+4"
+    assert "Robinson" in age.note
+    far = Measurement("crl", 200.0, "mm", "two points", "CRL", "expert", "user", ("c",))
+    entry = AgeEntry([(2, far)])
+    qtbot.addWidget(entry)
+    entry.origin.setCurrentIndex(2)
+    with pytest.raises(MeasureError, match="Robinson"):
+        _ = entry.age

@@ -111,9 +111,10 @@ def growth_score(
 
 
 def scores(measured: Iterable[Measurement], age: GestationalAge) -> Iterator[GrowthScore | str]:
-    """Give the score of every measured size that has a standard, or a reason in words."""
-    from napari_fada.measure.dating import NAMES, sizes_of
+    """Give the score of every size and weight that has a standard, or a reason in words."""
+    from napari_fada.measure.dating import NAMES, derive_all, sizes_of
 
+    measured = list(measured)
     found = sizes_of(measured)
     for key, curve in formulas().standards.items():
         if curve.size in found:
@@ -122,6 +123,13 @@ def scores(measured: Iterable[Measurement], age: GestationalAge) -> Iterator[Gro
                 yield growth_score(key, size.value, age, uids=size.uids)
             except MeasureError as error:
                 yield f"{NAMES[curve.size]} by {curve.title}: {error.what}"
+    weights = [d for d in derive_all(measured, age=age)[0] if d.task == "weight"]
+    if weights:
+        best = max(weights, key=lambda d: len(d.inputs))
+        try:
+            yield growth_score("hadlock_weight", best.value, age, uids=best.uids)
+        except MeasureError as error:
+            yield f"Weight ({best.title}): {error.what}"
 
 
 def refuse_circular(size: str, age: GestationalAge, uids: Iterable[str] = ()) -> None:

@@ -15,10 +15,8 @@ from qtpy.QtWidgets import (
     QComboBox,
     QDialog,
     QFileDialog,
-    QHBoxLayout,
     QLabel,
     QPushButton,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -26,16 +24,14 @@ from qtpy.QtWidgets import (
 from napari_fada.errors import MeasureError
 from napari_fada.measure import (
     NOTICE,
-    GestationalAge,
     GrowthScore,
     Measurement,
     derive_all,
     scores,
 )
 from napari_fada.measure.charts import growth_chart, picture, save_chart
+from napari_fada.workstation.panels.age_entry import AgeEntry
 from napari_fada.workstation.theme import tone
-
-ORIGINS = {"typed": "typed", "lmp": "last period"}
 
 
 class GrowthDialog(QDialog):
@@ -45,23 +41,22 @@ class GrowthDialog(QDialog):
     ----------
     measured : sequence of Measurement
         Of the frame.
+    crls : sequence of (int, Measurement)
+        Frames of the scan on which a crown-rump length is measured, with it.
     """
 
-    def __init__(self, measured: Sequence[Measurement], parent: QWidget) -> None:
+    def __init__(
+        self,
+        measured: Sequence[Measurement],
+        parent: QWidget,
+        crls: Sequence[tuple[int, Measurement]] = (),
+    ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Growth")
         self._measured = measured
         self._found: list[GrowthScore] = []
         self._figure: Any = None
-        self.weeks, self.days = QSpinBox(), QSpinBox()
-        self.weeks.setRange(4, 44)
-        self.weeks.setValue(20)
-        self.weeks.setToolTip("Completed weeks of the gestational age")
-        self.days.setRange(0, 6)
-        self.days.setToolTip("Days beyond the weeks")
-        self.origin = QComboBox()
-        self.origin.addItems(list(ORIGINS.values()))
-        self.origin.setToolTip("Where the age comes from: not from these measurements")
+        self.entry = AgeEntry(crls)
         self.standard = QComboBox()
         self.standard.setToolTip("Size and standard that are drawn")
         self.told = QLabel()
@@ -78,37 +73,31 @@ class GrowthDialog(QDialog):
         self.save.clicked.connect(self._save)
         notice = QLabel(NOTICE)
         tone(notice, "notice")
-        row = QHBoxLayout()
-        for widget in (QLabel("Age"), self.weeks, QLabel("weeks"), self.days, QLabel("days")):
-            row.addWidget(widget)
-        row.addWidget(QLabel("from"))
-        row.addWidget(self.origin)
-        row.addStretch(1)
         layout = QVBoxLayout(self)
-        layout.addLayout(row)
+        layout.addWidget(self.entry)
         layout.addWidget(self.standard)
         layout.addWidget(self.told)
         layout.addWidget(self.chart, 1)
         layout.addWidget(self.dating)
         layout.addWidget(self.save)
         layout.addWidget(notice)
-        self.weeks.valueChanged.connect(self.work_out)
-        self.days.valueChanged.connect(self.work_out)
-        self.origin.currentIndexChanged.connect(self.work_out)
+        self.entry.changed.connect(self.work_out)
         self.standard.currentIndexChanged.connect(self._show)
         self.work_out()
-
-    @property
-    def age(self) -> GestationalAge:
-        """The age that is stated."""
-        origin = list(ORIGINS)[self.origin.currentIndex()]
-        days = 7 * self.weeks.value() + self.days.value()
-        return GestationalAge(days, "lmp" if origin == "lmp" else "typed")
 
     def work_out(self) -> None:
         """Score every size at the age, and show the one that is chosen."""
         chosen = self.standard.currentText()
-        rows = list(scores(self._measured, self.age))
+        try:
+            age = self.entry.age
+        except MeasureError as error:
+            self._found = []
+            self.standard.clear()
+            self.dating.clear()
+            self.told.setText(str(error))
+            self._show()
+            return
+        rows = list(scores(self._measured, age))
         self._found = [r for r in rows if isinstance(r, GrowthScore)]
         reasons = [r for r in rows if isinstance(r, str)]
         self.standard.blockSignals(True)
@@ -117,7 +106,7 @@ class GrowthDialog(QDialog):
         self.standard.setCurrentText(chosen)
         self.standard.blockSignals(False)
         self.told.setToolTip("\n".join(reasons))
-        derived, refused = derive_all(self._measured, age=self.age)
+        derived, refused = derive_all(self._measured, age=age)
         self.dating.setText("\n".join(map(str, derived)) or "No formula fits what was measured.")
         gaps = [f"{r.title}: {r.reason}" for r in refused]
         self.dating.setToolTip("\n".join([*dict.fromkeys(d.source for d in derived), *gaps]))

@@ -248,10 +248,27 @@ class MeasuresPanel(QWidget):
 
     def show_growth(self) -> GrowthDialog:
         """Show the growth curves with what was measured now."""
-        dialog = GrowthDialog(self.measured.measured, self)
+        dialog = GrowthDialog(self.measured.measured, self, self.crown_rump_lengths())
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.show()
         return dialog
+
+    def crown_rump_lengths(self) -> list[tuple[int, Measurement]]:
+        """Return the other frames of the scan with a crown-rump length, and it."""
+        session = self._session
+        scan = session.scan
+        if scan is None:
+            return []
+        scales, size = self.scales(), (scan.width, scan.height)
+        found = []
+        for frame, records in sorted(session.records.items()):
+            if frame == session.frame:
+                continue
+            names = [r for r in records if r.category in ("CRL_KP", "CRL")]
+            crl = measure_frame(names, scales, size).get("crl") if names else None
+            if crl is not None:
+                found.append((frame, crl))
+        return found
 
     # The report
 

@@ -1,0 +1,107 @@
+"""Asks for a gestational age, and for where it comes from: typed, last period, or an earlier CRL.
+
+An age from the sizes that are looked at cannot be entered here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from psygnal import Signal
+from qtpy.QtCore import QDate
+from qtpy.QtWidgets import QComboBox, QDateEdit, QHBoxLayout, QLabel, QSpinBox, QWidget
+
+from napari_fada.errors import MeasureError
+from napari_fada.measure import Derived, GestationalAge, Measurement, age_from_lmp, derive
+
+ORIGINS = {"typed": "typed", "lmp": "last period", "crl": "CRL of another frame"}
+#: Formula by which an age is taken from a CRL.
+CRL_FORMULA = "robinson_fleming-C"
+
+
+class AgeEntry(QWidget):
+    """One row: weeks and days, or two dates, or a frame with a crown-rump length.
+
+    Parameters
+    ----------
+    crls : sequence of (int, Measurement)
+        Frames of the scan on which a crown-rump length is measured, with it.
+    """
+
+    changed = Signal()
+
+    def __init__(self, crls: Sequence[tuple[int, Measurement]] = ()) -> None:
+        super().__init__()
+        self._crls = list(crls)
+        self.origin = QComboBox()
+        for key, text in ORIGINS.items():
+            if key != "crl" or self._crls:
+                self.origin.addItem(text, key)
+        self.origin.setToolTip("Where the age comes from: not from these measurements")
+        self.weeks, self.days = QSpinBox(), QSpinBox()
+        self.weeks.setRange(4, 44)
+        self.weeks.setValue(20)
+        self.weeks.setToolTip("Completed weeks of the gestational age")
+        self.days.setRange(0, 6)
+        self.days.setToolTip("Days beyond the weeks")
+        today = QDate.currentDate()
+        self.period, self.examined = QDateEdit(today.addDays(-140)), QDateEdit(today)
+        self.period.setToolTip("First day of the last menstrual period")
+        self.examined.setToolTip("Day on which this scan was made")
+        for edit in (self.period, self.examined):
+            edit.setCalendarPopup(True)
+            edit.setDisplayFormat("yyyy-MM-dd")
+        self.crl = QComboBox()
+        self.crl.setToolTip("Frame of this scan with a crown-rump length")
+        for frame, size in self._crls:
+            self.crl.addItem(f"frame {frame + 1}: CRL {size.amount}")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(QLabel("Age"))
+        self._parts: dict[str, list[QWidget]] = {
+            "typed": [self.weeks, QLabel("weeks"), self.days, QLabel("days")],
+            "lmp": [QLabel("last period"), self.period, QLabel("examined"), self.examined],
+            "crl": [self.crl],
+        }
+        layout.addWidget(self.origin)
+        for widgets in self._parts.values():
+            for widget in widgets:
+                layout.addWidget(widget)
+        layout.addStretch(1)
+        self.origin.currentIndexChanged.connect(self._arrange)
+        for spin in (self.weeks, self.days):
+            spin.valueChanged.connect(self._told)
+        for edit in (self.period, self.examined):
+            edit.dateChanged.connect(self._told)
+        self.crl.currentIndexChanged.connect(self._told)
+        self._arrange()
+
+    @property
+    def age(self) -> GestationalAge:
+        """The age that is stated.
+
+        Raises
+        ------
+        MeasureError
+            If the dates or the crown-rump length make no age.
+        """
+        origin = self.origin.currentData()
+        if origin == "lmp":
+            return age_from_lmp(self.period.date().toPyDate(), self.examined.date().toPyDate())
+        if origin == "crl":
+            frame, size = self._crls[self.crl.currentIndex()]
+            found = derive(CRL_FORMULA, {"crl": size.value}, uids=size.uids)
+            if not isinstance(found, Derived):
+                raise MeasureError(f"{found.title}: {found.reason}")
+            note = f"CRL {size.amount} on frame {frame + 1}, {found.title}"
+            return GestationalAge(found.value, "crl", note, frozenset(size.uids))
+        return GestationalAge(7 * self.weeks.value() + self.days.value(), "typed")
+
+    def _arrange(self) -> None:
+        for key, widgets in self._parts.items():
+            for widget in widgets:
+                widget.setVisible(key == self.origin.currentData())
+        self.changed.emit()
+
+    def _told(self, *_: object) -> None:
+        self.changed.emit()
