@@ -206,3 +206,28 @@ def test_an_age_from_a_crown_rump_length_of_another_frame(qtbot):
     entry.origin.setCurrentIndex(2)
     with pytest.raises(MeasureError, match="Robinson"):
         _ = entry.age
+
+
+def test_the_nuchal_window_knows_the_crown_rump_length_of_another_frame(open_desk, tmp_path):
+    import numpy as np
+    import tifffile
+
+    path = tmp_path / "clip.tif"
+    tifffile.imwrite(path, np.zeros((4, 160, 200), np.uint8), photometric="minisblack")
+    desk = open_desk()
+    session, panel = desk.session, desk.widget.measures
+    assert session.open_path(path)
+    for frame, category, points in (
+        (0, "NT", ((50.0, 50.0), (54.0, 50.0))),
+        (2, "CRL_KP", ((20.0, 80.0), (144.0, 80.0))),
+    ):
+        session.go_to_frame(frame)
+        record = Annotation(category, "keypoints", points, source="expert", status="accepted")
+        session.project.edit(session.scan.sha256, frame, add=[record])
+    session.refresh()
+    session.go_to_frame(0)
+    panel.take(Scale(0.5, 0.5, "user"))
+    thickness = panel.measured.get("nt")
+    assert thickness.amount == "2.0 mm"
+    assert "CRL 62.0 mm lies in the window" in thickness.note
+    assert [frame for frame, _ in panel.crown_rump_lengths(panel.scales())] == [2]

@@ -73,7 +73,8 @@ def measure_frame(
     view : str, optional
         View label, where it is known: legs are a femur in a femur view only.
     crl_mm : float, optional
-        Crown-rump length from another frame, for the window of the nuchal translucency.
+        Crown-rump length from another frame, for the window of the nuchal translucency where
+        this frame has none.
     mirrored : bool, optional
         For the angle of progression: whether the symphysis lies at the upper right.
     tangent : {"larger", "challenge"}
@@ -240,10 +241,8 @@ def _nuchal(frame: _Frame) -> Iterator[Item]:
     record = frame.best("NTKpoints") or frame.best("NT")
     if record is None:
         return
-    crl = frame.crl_mm
-    if crl is None:
-        found = [i for i in _crown_rump(frame) if isinstance(i, Measurement)]
-        crl = found[0].value if found else None
+    found = [i for i in _crown_rump(frame) if isinstance(i, Measurement)]
+    crl = found[0].value if found else frame.crl_mm
     low, high = NT_WINDOW
     if crl is None:
         more = f"CRL is not known: it means something from {low:g} to {high:g} mm only"

@@ -204,7 +204,8 @@ class MeasuresPanel(QWidget):
                 return
             records = session.records.get(session.frame, [])
             size = session.scan.width, session.scan.height
-            self.measured = measure_frame(records, scales, size, view=report.view)
+            crl = next((m.value for _, m in self.crown_rump_lengths(scales)), None)
+            self.measured = measure_frame(records, scales, size, view=report.view, crl_mm=crl)
             odd = findings(self.measured.measured, report.fields)
             self.odd.setText("\n".join(map(str, odd)))
             self.odd.setVisible(bool(odd))
@@ -248,18 +249,18 @@ class MeasuresPanel(QWidget):
 
     def show_growth(self) -> GrowthDialog:
         """Show the growth curves with what was measured now."""
-        dialog = GrowthDialog(self.measured.measured, self, self.crown_rump_lengths())
+        dialog = GrowthDialog(self.measured.measured, self, self.crown_rump_lengths(self.scales()))
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.show()
         return dialog
 
-    def crown_rump_lengths(self) -> list[tuple[int, Measurement]]:
+    def crown_rump_lengths(self, scales: Scales | None) -> list[tuple[int, Measurement]]:
         """Return the other frames of the scan with a crown-rump length, and it."""
         session = self._session
         scan = session.scan
         if scan is None:
             return []
-        scales, size = self.scales(), (scan.width, scan.height)
+        size = scan.width, scan.height
         found = []
         for frame, records in sorted(session.records.items()):
             if frame == session.frame:
