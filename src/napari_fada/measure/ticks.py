@@ -36,7 +36,11 @@ _LEAST_TICKS = 6
 #: Shares: of the comb's places that hold a tick, of the peaks of the column that belong to it.
 _FILLED, _EXPLAINED = 0.85, 0.75
 #: Pixels between a tick and its place.
-_OFF, _RMS = 1.3, 0.7
+_OFF, _RMS = 1.3, 0.5
+#: The same as a share of the distance of two ticks, for faint and for strong ones: what speckle
+#: makes is irregular (0.02 and more) and faint; ticks that were drawn have 0.013 and less.
+_RMS_SHARE, _RMS_SHARE_STRONG = 0.018, 0.05
+_FAINT, _STRONG = 20.0, 60.0
 #: Share of the edge that the comb covers.
 _SPAN = 0.25
 _LEAST_PERIOD = 4.0
@@ -125,7 +129,7 @@ def _comb(grey: NDArray[np.float64], edge: Edge) -> Comb | None:
             fit = _fit(profiles[:, column])
             if fit is None:
                 continue
-            worth = (len(fit.places), -fit.rms)
+            worth = (len(fit.places), fit.strength)
             if best is None or worth > best[0]:
                 best = worth, column, fit, sign
     if best is None:
@@ -150,6 +154,7 @@ class _Fit:
     places: tuple[float, ...]
     steps: tuple[int, ...]
     rms: float
+    strength: float
 
 
 def _fit(profile: NDArray[np.float64]) -> _Fit | None:
@@ -167,13 +172,13 @@ def _fit(profile: NDArray[np.float64]) -> _Fit | None:
         near = gaps[np.abs(gaps - period) <= max(1.5, 0.03 * period)]
         if len(near) < (_LEAST_TICKS - 1) / 2:
             continue
-        fit = _regress(y, float(near.mean()), len(profile))
+        fit = _regress(y, float(near.mean()), profile)
         if fit is not None and (best is None or len(fit.places) > len(best.places)):
             best = fit
     return best
 
 
-def _regress(y: NDArray[np.float64], period: float, height: int) -> _Fit | None:
+def _regress(y: NDArray[np.float64], period: float, profile: NDArray[np.float64]) -> _Fit | None:
     """Take the peaks that lie on a comb of about a period, and measure it."""
     # Start at the peak from which most others are whole steps away.
     off = (y[:, None] - y[None, :]) / period
@@ -199,14 +204,19 @@ def _regress(y: NDArray[np.float64], period: float, height: int) -> _Fit | None:
         rms > _RMS
         or len(taken) < _FILLED * (high - low + 1)
         or on.sum() < _EXPLAINED * inside.sum()
-        or (high - low) * slope < _SPAN * height
+        or (high - low) * slope < _SPAN * len(profile)
     ):
+        return None
+    strength = float(np.median(profile[np.round(y[on]).astype(int)]))
+    share = _RMS_SHARE_STRONG if strength >= _STRONG else _RMS_SHARE
+    if strength < _FAINT or rms > share * slope:
         return None
     return _Fit(
         float(slope),
         tuple(float(v) for v in y[on]),
         tuple(int(s - low) for s in taken),
         rms,
+        strength,
     )
 
 
