@@ -74,7 +74,7 @@ def main(scan: Path, out: Path) -> None:
         shoot("window-report")
         table = scan.parent.parent / "measurements.csv"
         if table.exists():
-            widget.measures.take_table(table)
+            widget.measures.scaling.take_table(table)
         widget.tabs.setCurrentWidget(widget.measures)
         widget.measures.draw.setChecked(True)
         shoot("window-measure")

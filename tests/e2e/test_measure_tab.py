@@ -16,7 +16,9 @@ from napari_fada.records.ellipse import Ellipse
 from napari_fada.records.project import WHOLE
 from napari_fada.workstation.measure_layer import NAME
 from napari_fada.workstation.panels.age_entry import AgeEntry
-from napari_fada.workstation.panels.measures import FIELD, NO_SCALE
+from napari_fada.workstation.panels.measures import FIELD
+from napari_fada.workstation.panels.scale_row import NO_SCALE
+from napari_fada.workstation.panels.ticks import NAME as TICKS
 
 
 def head(a=50.0, b=40.0, **more):
@@ -49,7 +51,7 @@ def rows(panel):
 
 def test_without_a_scale_there_are_no_millimetres(measuring):
     panel = measuring.widget.measures
-    assert panel.scale.text() == NO_SCALE
+    assert panel.scaling.told.text() == NO_SCALE
     found = rows(panel)
     assert found["HC (head)"][0] == "–"
     assert "scale" in found["HC (head)"][1].lower()
@@ -61,8 +63,8 @@ def test_a_scale_says_where_it_came_from_and_can_be_taken_back(measuring, tmp_pa
     panel = measuring.widget.measures
     table = tmp_path / "sizes.csv"
     table.write_text("filename,pixel size(mm)\n443_HC.png,0.5\nother.png,x\n")
-    panel.take_table(table)
-    assert "table of the project" in panel.scale.text()
+    panel.scaling.take_table(table)
+    assert "table of the project" in panel.scaling.told.text()
     value, tip = rows(panel)["HC (head)"]
     assert value == "141.8 mm"  # half of the worked example of 50 and 40
     assert "table of the project" in tip
@@ -72,29 +74,29 @@ def test_a_scale_says_where_it_came_from_and_can_be_taken_back(measuring, tmp_pa
     assert (told["spacing_mm"], told["origin"]) == ([0.5, 0.5], "csv")
     row = measuring.session.project.scan(sha256)
     assert measuring.session.project.spacing(row) == ((0.5, 0.5), "csv")
-    panel.take_back()
-    assert panel.scale.text() == NO_SCALE
+    panel.scaling.take_back()
+    assert panel.scaling.told.text() == NO_SCALE
     assert measuring.session.project.spacing(row) == (None, "")
 
 
 def test_two_points_and_a_length(measuring):
     panel = measuring.widget.measures
-    panel.take_bar(10.0)
+    panel.scaling.take_bar(10.0)
     assert "no scale bar" in measuring.widget.message.text
     bar = Annotation(
         "ScaleBarKpoints", "keypoints", ((10, 10), (10, 50)), visibility=(2, 2), source="expert"
     )
     measuring.session.project.edit(measuring.session.scan.sha256, 0, add=[bar])
     measuring.session.refresh()
-    panel.take_bar(10.0)
-    assert panel.scale.text().startswith("0.2500 mm a pixel, scale bar")
-    assert "10 mm over 40.0 px" in panel.scale.toolTip()
+    panel.scaling.take_bar(10.0)
+    assert panel.scaling.told.text().startswith("0.2500 mm a pixel, scale bar")
+    assert "10 mm over 40.0 px" in panel.scaling.told.toolTip()
     assert rows(panel)["HC (head)"][0] == "70.9 mm"
 
 
 def test_numbers_follow_the_outline(measuring):
     panel = measuring.widget.measures
-    panel.take(Scale(0.5, 0.5, "user"))
+    panel.scaling.take(Scale(0.5, 0.5, "user"))
     session = measuring.session
     (record,) = session.records[0]
     session.project.edit(
@@ -106,7 +108,7 @@ def test_numbers_follow_the_outline(measuring):
 
 def test_a_report_that_does_not_fit_is_told(measuring):
     panel, session = measuring.widget.measures, measuring.session
-    panel.take(Scale(0.5, 0.5, "user"))
+    panel.scaling.take(Scale(0.5, 0.5, "user"))
     assert panel.odd.text() == ""
     session.set_report(fields={"gestational_age": "about 30 weeks"})
     panel.measure()
@@ -117,7 +119,7 @@ def test_a_report_that_does_not_fit_is_told(measuring):
 
 def test_the_report_is_written_by_a_click_only(measuring):
     panel, session = measuring.widget.measures, measuring.session
-    panel.take(Scale(0.5, 0.5, "user"))
+    panel.scaling.take(Scale(0.5, 0.5, "user"))
     assert session.report().fields.get(FIELD, "") == ""
     assert "HC 141.8 mm, BPD 40.0 mm, OFD 50.0 mm" in panel.report.toolTip()
     session.set_report(fields={FIELD: "Measured by hand."})
@@ -130,7 +132,7 @@ def test_the_report_is_written_by_a_click_only(measuring):
 
 def test_calipers_are_drawn_and_go_away(measuring):
     panel, viewer = measuring.widget.measures, measuring.viewer
-    panel.take(Scale(0.5, 0.5, "user"))
+    panel.scaling.take(Scale(0.5, 0.5, "user"))
     before = [layer.name for layer in viewer.layers]
     panel.draw.setChecked(True)
     layer = viewer.layers[NAME]
@@ -146,7 +148,7 @@ def test_calipers_are_drawn_and_go_away(measuring):
 
 def test_sizes_stand_on_curves_at_an_age_that_is_stated(measuring, tmp_path):
     panel = measuring.widget.measures
-    panel.take(Scale(0.5, 0.5, "user"))
+    panel.scaling.take(Scale(0.5, 0.5, "user"))
     dialog = panel.show_growth()
     measuring.qtbot.addWidget(dialog)
     dialog.entry.weeks.setValue(18)
@@ -175,7 +177,7 @@ def test_sizes_stand_on_curves_at_an_age_that_is_stated(measuring, tmp_path):
 
 def test_an_age_from_the_last_period(measuring):
     panel = measuring.widget.measures
-    panel.take(Scale(0.5, 0.5, "user"))
+    panel.scaling.take(Scale(0.5, 0.5, "user"))
     dialog = panel.show_growth()
     measuring.qtbot.addWidget(dialog)
     entry = dialog.entry
@@ -226,8 +228,77 @@ def test_the_nuchal_window_knows_the_crown_rump_length_of_another_frame(open_des
         session.project.edit(session.scan.sha256, frame, add=[record])
     session.refresh()
     session.go_to_frame(0)
-    panel.take(Scale(0.5, 0.5, "user"))
+    panel.scaling.take(Scale(0.5, 0.5, "user"))
     thickness = panel.measured.get("nt")
     assert thickness.amount == "2.0 mm"
     assert "CRL 62.0 mm lies in the window" in thickness.note
-    assert [frame for frame, _ in panel.crown_rump_lengths(panel.scales())] == [2]
+    assert [frame for frame, _ in panel.crown_rump_lengths(panel.scaling.scales())] == [2]
+
+
+def with_ticks(spacing=24, height=360, width=480):
+    """Write a scan with ticks of two lengths at its left edge."""
+    import numpy as np
+
+    image = np.random.default_rng(5).integers(20, 60, (height, width)).astype(np.uint8)
+    image[:, :50] = 0
+    for k, y in enumerate(range(20, height - 10, spacing)):
+        image[y : y + 2, 20 : 20 + (6 if k % 2 == 0 else 3)] = 230
+    return image
+
+
+def test_depth_ticks_are_proposed_and_count_when_they_are_confirmed(desk, tmp_path):
+    path = tmp_path / "ticks.png"
+    Image.fromarray(with_ticks()).save(path)
+    session, panel = desk.session, desk.widget.measures
+    assert session.open_path(path)
+    session.project.edit(session.scan.sha256, 0, add=[head()])
+    session.refresh()
+    desk.widget.tabs.setCurrentWidget(panel)
+    panel.measure()
+    row = panel.scaling
+    desk.qtbot.waitUntil(lambda: not row.confirm.isHidden(), timeout=10000)
+    assert "0.2083 mm a pixel, depth ticks at the edge (proposed" in row.proposed.text()
+    assert row.told.text() == NO_SCALE  # a proposal is no scale
+    assert panel.measured.get("hc") is None
+    layers = [layer.name for layer in desk.viewer.layers]
+
+    dialog = row.ask(row.search.found(session.scan))
+    desk.qtbot.addWidget(dialog)
+    drawn = desk.viewer.layers[TICKS]
+    assert len(drawn.data) == 14
+    assert not drawn.editable
+    assert "75 mm deep" in dialog.told.text()
+    dialog.lengths[0].setValue(10.0)
+    assert "150 mm deep" in dialog.told.text()
+    dialog.reject()  # left: nothing is kept, nothing stays on the scan
+    assert [layer.name for layer in desk.viewer.layers] == layers
+    assert row.told.text() == NO_SCALE
+
+    dialog = row.ask(row.search.found(session.scan))
+    desk.qtbot.addWidget(dialog)
+    dialog.take.click()
+    assert [layer.name for layer in desk.viewer.layers] == layers
+    assert row.told.text().startswith("0.2083 mm a pixel, depth ticks at the edge")
+    assert "proposed" not in row.told.text()
+    assert "14 ticks 24.00 px apart at the left edge, taken as 5 mm each" in row.told.toolTip()
+    assert row.confirm.isHidden()
+    assert panel.measured.get("hc").scale_origin == "depth-ticks"
+    row.take_back()
+    assert row.told.text() == NO_SCALE
+    assert not row.confirm.isHidden()
+
+
+def test_the_ticks_go_with_their_scan(desk, tmp_path):
+    path = tmp_path / "ticks.png"
+    Image.fromarray(with_ticks()).save(path)
+    session, row = desk.session, desk.widget.measures.scaling
+    assert session.open_path(path)
+    row.from_ticks()
+    desk.qtbot.waitUntil(lambda: TICKS in desk.viewer.layers, timeout=10000)
+    other = tmp_path / "plain.png"
+    Image.fromarray(with_ticks()[:, 60:]).save(other)
+    assert session.open_path(other)
+    assert TICKS not in desk.viewer.layers
+    row.from_ticks()
+    desk.qtbot.waitUntil(lambda: row.search.found(session.scan) == (), timeout=10000)
+    assert "No depth ticks were found" in desk.widget.message.text

@@ -18,9 +18,11 @@ from napari_fada.measure.formulas import NOTICE, formulas
 from napari_fada.measure.growth import GrowthScore, band_at, growth_score, scores, size_at
 from napari_fada.measure.results import Measurement, Shape, Unmeasured
 from napari_fada.measure.spacing_table import SpacingTable, read_spacing_table
+from napari_fada.measure.ticks import Comb, find_ticks, proposed_length, scale_from_ticks
 
 __all__ = [
     "NOTICE",
+    "Comb",
     "Derived",
     "FrameMeasurements",
     "GestationalAge",
@@ -36,12 +38,15 @@ __all__ = [
     "band_at",
     "derive",
     "derive_all",
+    "find_ticks",
     "formulas",
     "growth_score",
     "measure_frame",
+    "proposed_length",
     "read_spacing_table",
     "scale_from_bar",
     "scale_from_points",
+    "scale_from_ticks",
     "scale_of",
     "scores",
     "size_at",

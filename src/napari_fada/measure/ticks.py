@@ -7,6 +7,8 @@ before anything is measured with it.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import grey_closing, grey_opening, uniform_filter1d
 from scipy.signal import find_peaks
 
+from napari_fada.errors import MeasureError
 from napari_fada.measure.calibration import Scale
 from napari_fada.records.annotation import Point
 
@@ -109,6 +112,56 @@ def find_ticks(image: NDArray[np.generic]) -> tuple[Comb, ...]:
         return ()
     found = [comb for edge in EDGES if (comb := _comb(grey, edge)) is not None]
     return tuple(sorted(found, key=lambda c: -len(c.places)))
+
+
+def proposed_length(comb: Comb) -> float:
+    """Return the length in mm that one tick probably stands for.
+
+    Machines draw 5 mm with each second tick longer (1 cm), or 10 mm with each fifth or tenth
+    longer. Taken is the first that gives a scan of a depth that fetal scans have. It is a
+    proposal: the picture does not say it.
+    """
+    fives = 2 in comb.every
+    usual = (5.0, 10.0) if fives else (10.0, 5.0)
+    for length in (*usual, *LENGTHS_MM):
+        if DEPTHS_MM[0] <= comb.size[1] * length / comb.spacing <= DEPTHS_MM[1]:
+            return length
+    return usual[0]
+
+
+def scale_from_ticks(told: Iterable[tuple[Comb, float]], *, proposed: bool = False) -> Scale:
+    """Return the scale from ticks and the length between two of them.
+
+    Parameters
+    ----------
+    told : iterable of (Comb, float)
+        Combs with the mm from tick to tick. Those at the left or right give the height of a
+        pixel, those at the bottom or top its width; where one is not given pixels are square.
+    proposed : bool
+        True as long as no person has confirmed the lengths.
+
+    Raises
+    ------
+    MeasureError
+        If nothing is given, a length is none, or the outcome is no size of a pixel.
+    """
+    sizes: dict[bool, float] = {}
+    words = []
+    for comb, length in told:
+        if not (math.isfinite(length) and length > 0):
+            raise MeasureError(f"{length} mm is no length.", todo="Type a length in millimetres.")
+        sizes.setdefault(comb.vertical, length / comb.spacing)
+        words.append(
+            f"{len(comb.places)} ticks {comb.spacing:.2f} px apart at the {comb.edge} edge, "
+            f"taken as {length:g} mm each"
+        )
+    if not sizes:
+        raise MeasureError("No ticks are chosen.", todo="Choose those of one edge at least.")
+    if len(sizes) == 1:
+        words.append("square pixels")
+    first = next(iter(sizes.values()))
+    y, x = sizes.get(True, first), sizes.get(False, first)
+    return Scale(y, x, "depth-ticks", "; ".join(words), proposed=proposed)
 
 
 def _comb(grey: NDArray[np.float64], edge: Edge) -> Comb | None:

@@ -389,6 +389,7 @@ class AnnotateWidget(QWidget):
         close_models(self.session.viewer)
         self.ahead.close()
         self.carrier.close()
+        self.measures.scaling.search.close()
         self.frames.remove()
         self.runner.close()
         self.session.safety.rescue.close()

@@ -7,19 +7,13 @@ and enters it by a click only.
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QCheckBox,
-    QFileDialog,
     QHBoxLayout,
     QHeaderView,
-    QInputDialog,
     QLabel,
-    QMenu,
     QPushButton,
     QTreeWidget,
     QTreeWidgetItem,
@@ -27,26 +21,22 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_fada.errors import FadaError, MeasureError
+from napari_fada.errors import FadaError
 from napari_fada.measure import (
     FrameMeasurements,
     Measurement,
-    Scale,
     Scales,
     measure_frame,
-    read_spacing_table,
-    scale_from_bar,
 )
 from napari_fada.measure.calibration import ORIGINS
 from napari_fada.measure.plausibility import findings
-from napari_fada.records.rows import WHOLE
 from napari_fada.workstation.measure_layer import MeasureLayer
 from napari_fada.workstation.panels.growth import GrowthDialog
+from napari_fada.workstation.panels.scale_row import ScaleRow
 from napari_fada.workstation.session import Session
 from napari_fada.workstation.theme import tone
 
 NOTICE = "For research and annotation, not for clinical use."
-NO_SCALE = "No scale: there are no millimetres."
 FIELD = "biometric_measurements"
 #: Quiet time after a change before the frame is measured again.
 _WAIT_MS = 80
@@ -104,30 +94,8 @@ class MeasuresPanel(QWidget):
         self._session = session
         self.measured = FrameMeasurements()
         self.layer = MeasureLayer(session)
-        self.scale = QLabel(NO_SCALE)
-        self.scale.setWordWrap(True)
-        self.set_scale = QPushButton("Scale")
-        self.set_scale.setToolTip("Say how large a pixel is; nothing is guessed")
-        menu = QMenu(self.set_scale)
-        for text, tip, act in (
-            (
-                "From a table…",
-                "csv with file and pixel_size_mm: for all scans it names",
-                self.from_table,
-            ),
-            (
-                "From the scale bar…",
-                "Ends as ScaleBarKpoints, or any two points; type the length",
-                self.from_bar,
-            ),
-            ("Type it…", "Millimetres a pixel", self.from_hand),
-            ("Take it back", "The file's own scale counts again", self.take_back),
-        ):
-            action = menu.addAction(text, act)
-            assert action is not None
-            action.setToolTip(tip)
-        menu.setToolTipsVisible(True)
-        self.set_scale.setMenu(menu)
+        self.scaling = ScaleRow(session)
+        self.scaling.changed.connect(self.measure)
         self.list = QTreeWidget()
         self.list.setColumnCount(2)
         self.list.setHeaderLabels(["Measured", "Value"])
@@ -153,16 +121,13 @@ class MeasuresPanel(QWidget):
         self.growth.clicked.connect(self.show_growth)
         notice = QLabel(NOTICE)
         tone(notice, "notice")
-        top = QHBoxLayout()
-        top.addWidget(self.scale, 1)
-        top.addWidget(self.set_scale)
         below = QHBoxLayout()
         below.addWidget(self.draw)
         below.addWidget(self.growth)
         below.addWidget(self.report)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 6, 4, 4)
-        layout.addLayout(top)
+        layout.addWidget(self.scaling)
         layout.addWidget(self.list, 1)
         layout.addWidget(self.odd)
         layout.addLayout(below)
@@ -177,27 +142,15 @@ class MeasuresPanel(QWidget):
 
     # Measuring
 
-    def scales(self) -> Scales | None:
-        """Return the scales of the scan that is open: a person's word first."""
-        scan = self._session.scan
-        if scan is None:
-            return None
-        told = self._session.project.told_scale(scan.sha256)
-        known = []
-        if told:
-            y, x = told["spacing_mm"]
-            known.append(Scale(float(y), float(x), told["origin"], told.get("note", "")))
-        return Scales(known, scan=scan, first=known[0].origin if known else "")
-
     def measure(self) -> None:
         """Measure the frame that is shown, and show what was found."""
         session = self._session
         if session.scan is None:
             self.measured = FrameMeasurements()
-            self.scale.setText(NO_SCALE)
+            self.scaling.show_scales(None)
         else:
             try:
-                scales = self.scales()
+                scales = self.scaling.scales()
                 report = session.report()
             except FadaError as error:
                 session.say_error(error)
@@ -209,9 +162,7 @@ class MeasuresPanel(QWidget):
             odd = findings(self.measured.measured, report.fields)
             self.odd.setText("\n".join(map(str, odd)))
             self.odd.setVisible(bool(odd))
-            main = scales.main if scales else None
-            self.scale.setText(str(main) if main else NO_SCALE)
-            self.scale.setToolTip(main.note if main else "Say it under Scale, if you know it")
+            self.scaling.show_scales(scales)
         self._fill()
         if self.draw.isChecked():
             self.layer.show(self.measured.measured)
@@ -249,7 +200,9 @@ class MeasuresPanel(QWidget):
 
     def show_growth(self) -> GrowthDialog:
         """Show the growth curves with what was measured now."""
-        dialog = GrowthDialog(self.measured.measured, self, self.crown_rump_lengths(self.scales()))
+        dialog = GrowthDialog(
+            self.measured.measured, self, self.crown_rump_lengths(self.scaling.scales())
+        )
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.show()
         return dialog
@@ -286,93 +239,6 @@ class MeasuresPanel(QWidget):
         if self._session.set_report(fields={FIELD: written}):
             self._session.refresh()
             self._session.say(f"The report now says: {text}")
-
-    # The scale
-
-    def from_table(self) -> None:
-        """Take the scales of a csv for all scans of the project that it names."""
-        path, _ = QFileDialog.getOpenFileName(
-            self, "Table of pixel sizes", "", "Tables (*.csv *.tsv *.txt)"
-        )
-        if path:
-            self.take_table(Path(path))
-
-    def take_table(self, path: Path) -> None:
-        """Do it for a table; the session says for how many scans."""
-        project = self._session.project
-        try:
-            table = read_spacing_table(path)
-            count = 0
-            with project.together(f"Scales from {path.name}"):
-                for row in project.scans():
-                    scale = table.of(row.path or row.name)
-                    if scale is not None:
-                        project.set_state(row.sha256, WHOLE, {"scale": _json(scale)}, label="Scale")
-                        count += 1
-        except FadaError as error:
-            self._session.say_error(error)
-            return
-        more = (
-            f" {len(table.problems)} rows gave nothing: {table.problems[0]}"
-            if table.problems
-            else ""
-        )
-        self._session.say(f"{count} scans have their scale from {path.name}.{more}")
-        self.measure()
-
-    def from_bar(self) -> None:
-        """Ask for the length between the ends of the scale bar."""
-        length, good = QInputDialog.getDouble(
-            self, "Scale bar", "Length between the two points in mm", 10.0, 0.1, 1000.0, 2
-        )
-        if good:
-            self.take_bar(length)
-
-    def take_bar(self, length_mm: float) -> None:
-        """Take the scale from the two points and their length."""
-        records = self._session.records.get(self._session.frame, [])
-        try:
-            scale = scale_from_bar(records, length_mm)
-            if scale is None:
-                raise MeasureError(
-                    "There is no scale bar on this frame.",
-                    todo="Set its two ends with Points and the class ScaleBarKpoints.",
-                )
-        except MeasureError as error:
-            self._session.say_error(error)
-            return
-        self.take(scale)
-
-    def from_hand(self) -> None:
-        """Ask for the size of a pixel."""
-        size, good = QInputDialog.getDouble(
-            self, "Size of a pixel", "Millimetres a pixel", 0.1, 0.005, 2.0, 6
-        )
-        if good:
-            self.take(Scale(size, size, "user", "typed in; square pixels"))
-
-    def take(self, scale: Scale) -> None:
-        """Keep a scale for the scan that is open, as the rater's word."""
-        self._keep(_json(scale), f"Scale: {ORIGINS[scale.origin]}")
-
-    def take_back(self) -> None:
-        """Let the file's own scale count again."""
-        self._keep(None, "Scale taken back")
-
-    def _keep(self, text: str | None, label: str) -> None:
-        session = self._session
-        if session.scan is None:
-            return
-        try:
-            session.project.set_state(session.scan.sha256, WHOLE, {"scale": text}, label=label)
-        except FadaError as error:
-            session.say_error(error)
-            return
-        self.measure()
-
-
-def _json(scale: Scale) -> str:
-    return json.dumps(scale.to_dict(), ensure_ascii=False)
 
 
 def _title(name: str, category: str) -> str:

@@ -1,0 +1,242 @@
+"""Which scale the scan has and where it came from; the ways in which a person says it.
+
+No scale is guessed: it is in the file, in a table, given by the ends of a scale bar and its
+length, by depth ticks that a person confirms, or typed in.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from psygnal import Signal
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QInputDialog,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_fada.errors import FadaError, MeasureError
+from napari_fada.measure import Comb, Scale, Scales, read_spacing_table, scale_from_bar
+from napari_fada.measure.calibration import ORIGINS
+from napari_fada.records.rows import WHOLE
+from napari_fada.workstation.panels.ticks import TicksDialog
+from napari_fada.workstation.session import Session
+from napari_fada.workstation.tick_search import TickSearch, proposal
+
+NO_SCALE = "No scale: there are no millimetres."
+NO_TICKS = (
+    "No depth ticks were found along the edges of this scan. Set two points of the class "
+    "ScaleBarKpoints on its ruler and use “From the scale bar…”."
+)
+
+
+class ScaleRow(QWidget):
+    """The scale of the scan, a menu to say it, and what was found but nobody has confirmed.
+
+    Parameters
+    ----------
+    session : Session
+        Whose scan it is.
+    """
+
+    changed = Signal()
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+        self._asked = False
+        self.search = TickSearch(self._on_ticks)
+        self.told = QLabel(NO_SCALE)
+        self.told.setWordWrap(True)
+        self.button = QPushButton("Scale")
+        self.button.setToolTip("Say how large a pixel is; nothing is guessed")
+        menu = QMenu(self.button)
+        for text, tip, act in (
+            (
+                "From a table…",
+                "csv with file and pixel_size_mm: for all scans it names",
+                self.from_table,
+            ),
+            (
+                "From the scale bar…",
+                "Ends as ScaleBarKpoints, or any two points; type the length",
+                self.from_bar,
+            ),
+            (
+                "From depth ticks…",
+                "Found along the edges of the scan; you say how far apart they are",
+                self.from_ticks,
+            ),
+            ("Type it…", "Millimetres a pixel", self.from_hand),
+            ("Take it back", "The file's own scale counts again", self.take_back),
+        ):
+            action = menu.addAction(text, act)
+            assert action is not None
+            action.setToolTip(tip)
+        menu.setToolTipsVisible(True)
+        self.button.setMenu(menu)
+        self.proposed = QLabel()
+        self.proposed.setWordWrap(True)
+        self.confirm = QPushButton("Confirm…")
+        self.confirm.setToolTip("See the ticks on the scan and say how far apart they are")
+        self.confirm.clicked.connect(self.from_ticks)
+        top, below = QHBoxLayout(), QHBoxLayout()
+        top.addWidget(self.told, 1)
+        top.addWidget(self.button)
+        below.addWidget(self.proposed, 1)
+        below.addWidget(self.confirm)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(top)
+        layout.addLayout(below)
+        self._show_proposal(None)
+
+    def scales(self) -> Scales | None:
+        """Return the scales of the scan that is open: a person's word first."""
+        scan = self._session.scan
+        if scan is None:
+            return None
+        told = self._session.project.told_scale(scan.sha256)
+        known: list[Scale | None] = []
+        if told:
+            y, x = told["spacing_mm"]
+            known.append(Scale(float(y), float(x), told["origin"], told.get("note", "")))
+        first = known[0].origin if known and known[0] else ""
+        return Scales([*known, proposal(self.search.found(scan))], scan=scan, first=first)
+
+    def show_scales(self, scales: Scales | None) -> None:
+        """Show what scale there is; without one ticks are looked for."""
+        main = scales.main if scales else None
+        self.told.setText(str(main) if main else NO_SCALE)
+        self.told.setToolTip(main.note if main else "Say it under Scale, if you know it")
+        proposed = scales.proposed if scales else ()
+        self._show_proposal(proposed[0] if proposed and main is None else None)
+        session = self._session
+        if main is None and session.scan is not None and self.search.found(session.scan) is None:
+            self.search.start(session.scan, session.frame)
+
+    def _show_proposal(self, scale: Scale | None) -> None:
+        self.proposed.setVisible(scale is not None)
+        self.confirm.setVisible(scale is not None)
+        if scale is not None:
+            self.proposed.setText(f"Found: {scale}. Nothing is measured with it.")
+            self.proposed.setToolTip(scale.note)
+
+    # What a person says
+
+    def from_table(self) -> None:
+        """Take the scales of a csv for all scans of the project that it names."""
+        path, _ = QFileDialog.getOpenFileName(
+            self, "Table of pixel sizes", "", "Tables (*.csv *.tsv *.txt)"
+        )
+        if path:
+            self.take_table(Path(path))
+
+    def take_table(self, path: Path) -> None:
+        """Do it for a table; the session says for how many scans."""
+        project = self._session.project
+        try:
+            table = read_spacing_table(path)
+            count = 0
+            with project.together(f"Scales from {path.name}"):
+                for row in project.scans():
+                    scale = table.of(row.path or row.name)
+                    if scale is not None:
+                        project.set_state(row.sha256, WHOLE, {"scale": _json(scale)}, label="Scale")
+                        count += 1
+        except FadaError as error:
+            self._session.say_error(error)
+            return
+        more = (
+            f" {len(table.problems)} rows gave nothing: {table.problems[0]}"
+            if table.problems
+            else ""
+        )
+        self._session.say(f"{count} scans have their scale from {path.name}.{more}")
+        self.changed.emit()
+
+    def from_bar(self) -> None:
+        """Ask for the length between the ends of the scale bar."""
+        length, good = QInputDialog.getDouble(
+            self, "Scale bar", "Length between the two points in mm", 10.0, 0.1, 1000.0, 2
+        )
+        if good:
+            self.take_bar(length)
+
+    def take_bar(self, length_mm: float) -> None:
+        """Take the scale from the two points and their length."""
+        records = self._session.records.get(self._session.frame, [])
+        try:
+            scale = scale_from_bar(records, length_mm)
+            if scale is None:
+                raise MeasureError(
+                    "There is no scale bar on this frame.",
+                    todo="Set its two ends with Points and the class ScaleBarKpoints.",
+                )
+        except MeasureError as error:
+            self._session.say_error(error)
+            return
+        self.take(scale)
+
+    def from_ticks(self) -> None:
+        """Look for depth ticks, and ask how far apart they are."""
+        session = self._session
+        if session.scan is None:
+            return
+        combs = self.search.found(session.scan)
+        if combs is None:
+            self._asked = True
+            self.search.start(session.scan, session.frame)
+        elif combs:
+            self.ask(combs)
+        else:
+            session.say(NO_TICKS, "warning")
+
+    def ask(self, combs: tuple[Comb, ...]) -> TicksDialog:
+        """Show ticks on the scan and ask how far apart they are."""
+        dialog = TicksDialog(self._session, combs, self.take, self)
+        dialog.show()
+        return dialog
+
+    def _on_ticks(self) -> None:
+        asked, self._asked = self._asked, False
+        if asked:
+            self.from_ticks()
+        self.changed.emit()
+
+    def from_hand(self) -> None:
+        """Ask for the size of a pixel."""
+        size, good = QInputDialog.getDouble(
+            self, "Size of a pixel", "Millimetres a pixel", 0.1, 0.005, 2.0, 6
+        )
+        if good:
+            self.take(Scale(size, size, "user", "typed in; square pixels"))
+
+    def take(self, scale: Scale) -> None:
+        """Keep a scale for the scan that is open, as the rater's word."""
+        self._keep(_json(scale), f"Scale: {ORIGINS[scale.origin]}")
+
+    def take_back(self) -> None:
+        """Let the file's own scale count again."""
+        self._keep(None, "Scale taken back")
+
+    def _keep(self, text: str | None, label: str) -> None:
+        session = self._session
+        if session.scan is None:
+            return
+        try:
+            session.project.set_state(session.scan.sha256, WHOLE, {"scale": text}, label=label)
+        except FadaError as error:
+            session.say_error(error)
+            return
+        self.changed.emit()
+
+
+def _json(scale: Scale) -> str:
+    return json.dumps(scale.to_dict(), ensure_ascii=False)
