@@ -1,8 +1,7 @@
 """What is measured on the frame, by which scale, and where the scale came from.
 
-Nothing is measured without a scale, and no scale is guessed: it is in the file, in a table, given
-by the ends of a scale bar and its length, or typed in. What is measured is offered to the report
-and enters it by a click only.
+Nothing is measured without a scale. What is measured is offered to the report and enters it by a
+click only.
 """
 
 from __future__ import annotations

@@ -201,6 +201,7 @@ class ScaleRow(QWidget):
     def ask(self, combs: tuple[Comb, ...]) -> TicksDialog:
         """Show ticks on the scan and ask how far apart they are."""
         dialog = TicksDialog(self._session, combs, self.take, self)
+        dialog.move(self.mapToGlobal(self.rect().bottomLeft()))  # beside the scan, not over it
         dialog.show()
         return dialog
 
