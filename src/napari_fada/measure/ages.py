@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 from napari_fada.errors import MeasureError
 
@@ -61,6 +62,28 @@ class GestationalAge:
 
     def __str__(self) -> str:
         return weeks_days(self.days)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            "days": self.days,
+            "origin": self.origin,
+            "note": self.note,
+            "uids": sorted(self.uids),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Read what :meth:`to_dict` gave.
+
+        Raises
+        ------
+        MeasureError
+            If no pregnancy is that old.
+        """
+        return cls(
+            float(data["days"]), data["origin"], data["note"], frozenset(data.get("uids", ()))
+        )
 
 
 def weeks_days(days: float) -> str:

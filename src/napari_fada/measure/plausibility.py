@@ -19,6 +19,8 @@ from napari_fada.measure.growth import band_at, growth_score, mean_sd
 from napari_fada.measure.results import Measurement
 from napari_fada.measure.stated import stated_sizes
 
+#: Changed with what is found or how it is said: what was kept of scans is made anew then.
+RULES = "1"
 #: Fields of the report in which an age is looked for, in this order.
 FIELDS = ("gestational_age", "biometric_measurements", "anatomical_structures")
 #: Cephalic index of 95 % of 125 heads of HC18 (computed from its published ellipses).
@@ -55,11 +57,14 @@ class Finding:
         How far it is off, in units of what would just be let pass: above 1, the more the worse.
     text : str
         In words, with the numbers.
+    size : str
+        The measurement that it is about, where there are several of the kind.
     """
 
     name: str
     severity: float
     text: str
+    size: str = ""
 
     def __str__(self) -> str:
         return self.text
@@ -156,6 +161,7 @@ def _size_bands(measured: list[Measurement], age: GestationalAge | None) -> Iter
             f"{_CALLED[name]} {size.value:.1f} mm is {abs(score.z):.1f} standard deviations "
             f"{'below' if score.z < 0 else 'above'} the mean of {score.mean:.0f} mm at {age} weeks "
             f"({score.title}; age: {age.note or age.origin}).",
+            name,
         )
 
 
@@ -201,6 +207,7 @@ def _sizes_against_words(measured: list[Measurement], texts: Iterable[str]) -> I
                     off,
                     f"The report says “{said.words}”, {_CALLED[said.name]} measures "
                     f"{size.value:.1f} mm. Is the scale right, the outline, or the report?",
+                    said.name,
                 )
 
 

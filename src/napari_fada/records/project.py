@@ -22,7 +22,7 @@ __all__ = ["KEEP", "STATE_NAMES", "WHOLE", "Project", "default_path"]
 Show = Literal["first", "replace", "add", "no"]
 
 #: First parts of the names of cells that :meth:`Project.set_state` may write.
-STATE_NAMES = ("review", "comment", "score", "lock", "reason", "asked", "stale", "scale")
+STATE_NAMES = ("review", "comment", "score", "lock", "reason", "asked", "stale", "scale", "age")
 
 
 class Project(ProjectSettings):
@@ -290,6 +290,11 @@ class Project(ProjectSettings):
     def told_scale(self, sha256: str) -> dict[str, Any] | None:
         """Return what a person or a table said of a scan's scale (``Scale.to_dict``), if any."""
         told = self.state(sha256, WHOLE).get("scale")
+        return json.loads(told) if told else None
+
+    def told_age(self, sha256: str) -> dict[str, Any] | None:
+        """Return the gestational age that a person stated for a scan (days, origin, note)."""
+        told = self.state(sha256, WHOLE).get("age")
         return json.loads(told) if told else None
 
     def spacing(self, scan: ScanRow) -> tuple[tuple[float, float] | None, str]:

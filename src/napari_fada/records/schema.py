@@ -4,7 +4,8 @@ A project is one SQLite file. What was said or done is only ever added: triggers
 change or delete readings, records, edits and changes. What is rewritten is ``cells``, the
 current state, which can be derived from ``changes`` at any time
 (:func:`napari_fada.records.history.replay`); ``frames`` and ``summaries``, which are derived
-from ``cells`` (:mod:`napari_fada.records.summary`); and ``listed``, the worklist's files.
+from ``cells`` (:mod:`napari_fada.records.summary`); ``plausibility``, which is derived from
+what is measured (:mod:`napari_fada.records.plausibility`); and ``listed``, the worklist's files.
 """
 
 from __future__ import annotations
@@ -173,12 +174,24 @@ CREATE INDEX cells_of_reports ON cells (sha256, frame, name)
     WHERE name >= 'field/' AND name < 'field0';
 """
 
+_VERSION_5 = """
+CREATE TABLE plausibility (                 -- a row for each scan that was looked at
+    sha256 TEXT PRIMARY KEY REFERENCES scans (sha256),
+    edit INTEGER NOT NULL,                  -- the last edit then; a later one: look again
+    rules TEXT NOT NULL,                    -- by which rules; others: look again
+    severity REAL NOT NULL,                 -- of the worst finding; 0: all fits
+    worst REAL NOT NULL,                    -- the highest severity there ever was
+    words TEXT NOT NULL                     -- the findings, each on a line
+) WITHOUT ROWID;
+"""
+
 #: Step i leads from version i to version i + 1; a new file takes all of them.
 MIGRATIONS: tuple[str, ...] = (
     _VERSION_1 + guards(*_KEPT),
     _VERSION_2,
     _VERSION_3 + guards("acts"),
     _VERSION_4 + guards("settings"),
+    _VERSION_5,
 )
 
 

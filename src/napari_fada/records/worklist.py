@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from napari_fada.listing import LISTS, ScanProblem, iter_files, iter_list
-from napari_fada.records import listed, tables
+from napari_fada.records import listed, plausibility, tables
 from napari_fada.records.listed import Placed, Stamp
+from napari_fada.records.plausibility import Checked
 from napari_fada.records.project import Project
 from napari_fada.records.rows import ScanLike
 from napari_fada.records.summary import STATES, UNREVIEWED, States, unpacked
@@ -138,7 +139,7 @@ class Worklist:
         """Return the rows that a filter lets through, in order.
 
         ``uncertainty`` puts the lowest open score first, and scans without one last;
-        ``changed`` the scan that was edited last.
+        ``changed`` the scan that was edited last; ``plausibility`` what fits least.
         """
         wanted, values = condition(where)
         return self._items(f"WHERE {wanted} ORDER BY {ORDER_BY[order]}", values)
@@ -259,6 +260,18 @@ class Worklist:
             ]
             told = [listed.tell_problem(c, file.id, file.path, why) for file, why in problems]
         return placed, told
+
+    # For the one who looks at what fits
+
+    def unchecked(self, rules: str) -> list[tuple[str, int]]:
+        """Return scans with their last edit that were not looked at by these rules since."""
+        with self._store.read() as c:
+            return plausibility.stale(c, rules)
+
+    def keep_checked(self, rules: str, checked: Iterable[Checked]) -> None:
+        """Keep what was found on scans, at one stroke."""
+        with self._store.write() as c:
+            plausibility.keep(c, rules, checked)
 
     def _named(self, column: str) -> tuple[str, ...]:
         rows = self._rows(f"SELECT DISTINCT {column} FROM summaries", {})

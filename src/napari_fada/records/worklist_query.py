@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from napari_fada.records.summary import STATES, States, unpacked
 
-Order = Literal["added", "name", "uncertainty", "state", "changed"]
+Order = Literal["added", "name", "uncertainty", "state", "changed", "plausibility"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,10 @@ class Item:
         The row of the first file with the same bytes. State and records are shared.
     open : int
         How many proposals no one has judged yet.
+    severity : float
+        How far what fits least is off; 0 if all fits or nothing was measured, else above 1.
+    odd : str
+        What does not fit, in words; each finding a line.
     """
 
     id: int
@@ -58,6 +62,8 @@ class Item:
     n_frames: int
     copy_of: int | None = None
     open: int = 0
+    severity: float = 0.0
+    odd: str = ""
 
     @property
     def path(self) -> Path | None:
@@ -101,11 +107,15 @@ EVERYTHING = Filter()
 
 STATE = "coalesce(s.state, 'new')"
 
-FROM = "FROM listed l LEFT JOIN summaries s ON s.sha256 = l.sha256"
+FROM = (
+    "FROM listed l LEFT JOIN summaries s ON s.sha256 = l.sha256 "
+    "LEFT JOIN plausibility p ON p.sha256 = l.sha256"
+)
 
 ITEM = (
     f"SELECT l.id, l.path, l.name, l.sha256, {STATE}, s.view, coalesce(s.classes, ''), s.score, "
-    "coalesce(s.rater, ''), coalesce(s.comment, ''), l.problem, coalesce(s.open, 0)"
+    "coalesce(s.rater, ''), coalesce(s.comment, ''), l.problem, coalesce(s.open, 0), "
+    "coalesce(p.severity, 0.0), coalesce(p.words, '')"
 )
 
 #: Frames of the scans, and the first row of a scan with several files: for one scan, and for
@@ -126,6 +136,7 @@ NO_COPY = (
 # A scan that was just reviewed has no open score any more. Where one goes on from it, it stands
 # at the place that it had (:after), so that "next" means the next one and not the first.
 _SCORE = "CASE WHEN l.id = :after THEN coalesce(s.score, s.worst) ELSE s.score END"
+_SEVERITY = "CASE WHEN l.id = :after THEN p.worst ELSE p.severity END"
 _RANK = " ".join(f"WHEN '{state}' THEN {rank}" for rank, state in enumerate(STATES))
 
 ORDER_BY: dict[Order, str] = {
@@ -134,6 +145,7 @@ ORDER_BY: dict[Order, str] = {
     "uncertainty": f"{_SCORE} IS NULL, {_SCORE}, coalesce(s.open, 0) = 0, l.id",
     "state": f"CASE {STATE} {_RANK} END, l.id",
     "changed": "coalesce(s.changed, 0) DESC, l.id",
+    "plausibility": f"coalesce({_SEVERITY}, 0) DESC, l.id",
 }
 
 #: What a worklist may be ordered by.
@@ -179,11 +191,11 @@ class Rows(NamedTuple):
         return [self._item(row) for row in self.rows]
 
     def _item(self, row: tuple[Any, ...]) -> Item:
-        identifier, sha256, open_ = row[0], row[3], row[11]
+        identifier, sha256 = row[0], row[3]
         n_frames = 0 if sha256 is None else self.frames.get(sha256, 1)
         first = self.firsts.get(sha256, identifier)
         copy_of = None if first == identifier else first
-        values = (*row[:6], unpacked(row[6]), *row[7:11], n_frames, copy_of, open_)
+        values = (*row[:6], unpacked(row[6]), *row[7:11], n_frames, copy_of, *row[11:])
         return Item(*values)
 
 

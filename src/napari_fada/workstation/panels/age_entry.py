@@ -14,7 +14,12 @@ from qtpy.QtWidgets import QComboBox, QDateEdit, QHBoxLayout, QLabel, QSpinBox, 
 from napari_fada.errors import MeasureError
 from napari_fada.measure import Derived, GestationalAge, Measurement, age_from_lmp, derive
 
-ORIGINS = {"typed": "typed", "lmp": "last period", "crl": "CRL of another frame"}
+ORIGINS = {
+    "kept": "kept with the scan",
+    "typed": "typed",
+    "lmp": "last period",
+    "crl": "CRL of another frame",
+}
 #: Formula by which an age is taken from a CRL.
 CRL_FORMULA = "robinson_fleming-C"
 
@@ -26,16 +31,22 @@ class AgeEntry(QWidget):
     ----------
     crls : sequence of (int, Measurement)
         Frames of the scan on which a crown-rump length is measured, with it.
+    kept : GestationalAge, optional
+        The age that was kept with the scan.
     """
 
     changed = Signal()
 
-    def __init__(self, crls: Sequence[tuple[int, Measurement]] = ()) -> None:
+    def __init__(
+        self,
+        crls: Sequence[tuple[int, Measurement]] = (),
+        kept: GestationalAge | None = None,
+    ) -> None:
         super().__init__()
-        self._crls = list(crls)
+        self._crls, self._kept = list(crls), kept
         self.origin = QComboBox()
         for key, text in ORIGINS.items():
-            if key != "crl" or self._crls:
+            if (key != "crl" or self._crls) and (key != "kept" or kept):
                 self.origin.addItem(text, key)
         self.origin.setToolTip("Where the age comes from: not from these measurements")
         self.weeks, self.days = QSpinBox(), QSpinBox()
@@ -59,6 +70,7 @@ class AgeEntry(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(QLabel("Age"))
         self._parts: dict[str, list[QWidget]] = {
+            "kept": [QLabel(f"{kept} weeks, {kept.note or kept.origin}" if kept else "")],
             "typed": [self.weeks, QLabel("weeks"), self.days, QLabel("days")],
             "lmp": [QLabel("last period"), self.period, QLabel("examined"), self.examined],
             "crl": [self.crl],
@@ -86,6 +98,8 @@ class AgeEntry(QWidget):
             If the dates or the crown-rump length make no age.
         """
         origin = self.origin.currentData()
+        if origin == "kept" and self._kept is not None:
+            return self._kept
         if origin == "lmp":
             return age_from_lmp(self.period.date().toPyDate(), self.examined.date().toPyDate())
         if origin == "crl":

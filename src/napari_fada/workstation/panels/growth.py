@@ -5,7 +5,7 @@ The curves are never looked at with an age that the sizes gave themselves; that 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
     QComboBox,
     QDialog,
     QFileDialog,
+    QHBoxLayout,
     QLabel,
     QPushButton,
     QVBoxLayout,
@@ -24,6 +25,7 @@ from qtpy.QtWidgets import (
 from napari_fada.errors import MeasureError
 from napari_fada.measure import (
     NOTICE,
+    GestationalAge,
     GrowthScore,
     Measurement,
     derive_all,
@@ -43,6 +45,10 @@ class GrowthDialog(QDialog):
         Of the frame.
     crls : sequence of (int, Measurement)
         Frames of the scan on which a crown-rump length is measured, with it.
+    kept : GestationalAge, optional
+        The age that was kept with the scan.
+    on_keep : callable, optional
+        Gets the age that is to be kept with the scan, or None to forget the one that is.
     """
 
     def __init__(
@@ -50,13 +56,21 @@ class GrowthDialog(QDialog):
         measured: Sequence[Measurement],
         parent: QWidget,
         crls: Sequence[tuple[int, Measurement]] = (),
+        kept: GestationalAge | None = None,
+        on_keep: Callable[[GestationalAge | None], None] | None = None,
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Growth")
         self._measured = measured
         self._found: list[GrowthScore] = []
         self._figure: Any = None
-        self.entry = AgeEntry(crls)
+        self._on_keep = on_keep
+        self.entry = AgeEntry(crls, kept)
+        self.keep = QPushButton()
+        self.keep.setAutoDefault(False)
+        self.keep.setToolTip("What does not fit is looked for at this age, before the report's")
+        self.keep.setVisible(on_keep is not None)
+        self.keep.clicked.connect(self._keep)
         self.standard = QComboBox()
         self.standard.setToolTip("Size and standard that are drawn")
         self.told = QLabel()
@@ -74,7 +88,10 @@ class GrowthDialog(QDialog):
         notice = QLabel(NOTICE)
         tone(notice, "notice")
         layout = QVBoxLayout(self)
-        layout.addWidget(self.entry)
+        row = QHBoxLayout()
+        row.addWidget(self.entry, 1)
+        row.addWidget(self.keep)
+        layout.addLayout(row)
         layout.addWidget(self.standard)
         layout.addWidget(self.told)
         layout.addWidget(self.chart, 1)
@@ -88,15 +105,19 @@ class GrowthDialog(QDialog):
     def work_out(self) -> None:
         """Score every size at the age, and show the one that is chosen."""
         chosen = self.standard.currentText()
+        kept = self.entry.origin.currentData() == "kept"
+        self.keep.setText("Forget this age" if kept else "Keep with the scan")
         try:
             age = self.entry.age
         except MeasureError as error:
+            self.keep.setEnabled(False)
             self._found = []
             self.standard.clear()
             self.dating.clear()
             self.told.setText(str(error))
             self._show()
             return
+        self.keep.setEnabled(True)
         rows = list(scores(self._measured, age))
         self._found = [r for r in rows if isinstance(r, GrowthScore)]
         reasons = [r for r in rows if isinstance(r, str)]
@@ -134,6 +155,13 @@ class GrowthDialog(QDialog):
         pixmap.loadFromData(picture(self._figure))
         self.chart.setPixmap(pixmap)
         self.save.setEnabled(True)
+
+    def _keep(self) -> None:
+        """Keep the age with the scan, or forget the one that is kept."""
+        assert self._on_keep is not None
+        forget = self.entry.origin.currentData() == "kept"
+        self._on_keep(None if forget else self.entry.age)
+        self.accept()
 
     def _save(self) -> None:
         path, _ = QFileDialog.getSaveFileName(

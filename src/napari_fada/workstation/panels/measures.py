@@ -6,6 +6,9 @@ click only.
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
@@ -20,15 +23,18 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_fada.checking import age_of
 from napari_fada.errors import FadaError
 from napari_fada.measure import (
     FrameMeasurements,
+    GestationalAge,
     Measurement,
     Scales,
     measure_frame,
 )
 from napari_fada.measure.calibration import ORIGINS
 from napari_fada.measure.plausibility import findings
+from napari_fada.records.rows import WHOLE
 from napari_fada.workstation.measure_layer import MeasureLayer
 from napari_fada.workstation.panels.growth import GrowthDialog
 from napari_fada.workstation.panels.scale_row import ScaleRow
@@ -104,6 +110,10 @@ class MeasuresPanel(QWidget):
         assert header is not None
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
+        self.told_age = QLabel()
+        self.told_age.setWordWrap(True)
+        self.told_age.setToolTip("Kept with the scan; change or forget it under Growth…")
+        self.told_age.hide()
         self.odd = QLabel()
         self.odd.setWordWrap(True)
         self.odd.setToolTip("What does not fit together: look again")
@@ -128,6 +138,7 @@ class MeasuresPanel(QWidget):
         layout.setContentsMargins(4, 6, 4, 4)
         layout.addWidget(self.scaling)
         layout.addWidget(self.list, 1)
+        layout.addWidget(self.told_age)
         layout.addWidget(self.odd)
         layout.addLayout(below)
         layout.addWidget(notice)
@@ -158,7 +169,10 @@ class MeasuresPanel(QWidget):
             size = session.scan.width, session.scan.height
             crl = next((m.value for _, m in self.crown_rump_lengths(scales)), None)
             self.measured = measure_frame(records, scales, size, view=report.view, crl_mm=crl)
-            odd = findings(self.measured.measured, report.fields)
+            age = self.age()
+            self.told_age.setText(f"Age {age} weeks ({age.note or age.origin})" if age else "")
+            self.told_age.setVisible(age is not None)
+            odd = findings(self.measured.measured, report.fields, age)
             self.odd.setText("\n".join(map(str, odd)))
             self.odd.setVisible(bool(odd))
             self.scaling.show_scales(scales)
@@ -200,7 +214,10 @@ class MeasuresPanel(QWidget):
     def show_growth(self) -> GrowthDialog:
         """Show the growth curves with what was measured now."""
         dialog = GrowthDialog(
-            self.measured.measured, self, self.crown_rump_lengths(self.scaling.scales())
+            *(self.measured.measured, self),
+            self.crown_rump_lengths(self.scaling.scales()),
+            kept=self.age(),
+            on_keep=self.keep_age,
         )
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.show()
@@ -222,6 +239,28 @@ class MeasuresPanel(QWidget):
             if crl is not None:
                 found.append((frame, crl))
         return found
+
+    def age(self) -> GestationalAge | None:
+        """Return the gestational age that was kept with the scan, if any."""
+        scan = self._session.scan
+        return age_of(self._session.project, scan.sha256) if scan is not None else None
+
+    def keep_age(self, age: GestationalAge | None) -> None:
+        """Keep an age with the scan, without dates; None: forget it."""
+        session = self._session
+        if session.scan is None:
+            return
+        text = None
+        if age is not None:
+            note = "by the last period" if age.origin == "lmp" else age.note
+            text = json.dumps(replace(age, note=note).to_dict(), ensure_ascii=False)
+        label = "Gestational age" if text else "Gestational age forgotten"
+        try:
+            session.project.set_state(session.scan.sha256, WHOLE, {"age": text}, label=label)
+        except FadaError as error:
+            session.say_error(error)
+            return
+        self.measure()
 
     # The report
 

@@ -16,6 +16,7 @@ ORDERS: tuple[tuple[Order, str, str], ...] = (
     ("uncertainty", "Worst first", "Lowest score of an open proposal first"),
     ("added", "As listed", "In the order in which files were listed"),
     ("name", "By name", "Names in natural order"),
+    ("plausibility", "Odd first", "What fits least comes first: size, age and report"),
     ("state", "By state", "New first, reviewed last"),
     ("changed", "Last changed", "What was edited last comes first"),
 )

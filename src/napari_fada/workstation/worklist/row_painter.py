@@ -9,7 +9,7 @@ from qtpy.QtGui import QColor, QFont, QPainter, QPalette
 from qtpy.QtWidgets import QApplication, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from napari_fada.records.worklist import Item
-from napari_fada.workstation.theme import CHIPS, palette_on
+from napari_fada.workstation.theme import CHIPS, MESSAGES, palette_on
 from napari_fada.workstation.worklist.table_model import ITEM, PRESENT, SCAN, SIDE, STATE
 from napari_fada.workstation.worklist.table_model import second_line as second_line_of
 
@@ -75,6 +75,8 @@ class RowPainter(QStyledItemDelegate):
         if not told:
             upper.setBottom(rect.bottom() - 4)
         lower = QRect(left, rect.top() + half, rect.right() - left - 2, half - 5)
+        if item.odd:
+            upper.setRight(upper.right() - self._odd(painter, upper))
         font = QFont(option.font)
         font.setBold(present)
         painter.setFont(font)
@@ -87,6 +89,21 @@ class RowPainter(QStyledItemDelegate):
         faint.setAlpha(185)
         painter.setPen(QColor(palette.failed) if item.problem else faint)
         _line(painter, lower, told, Qt.TextElideMode.ElideRight)
+
+    def _odd(self, painter: QPainter, line: QRect) -> int:
+        """Draw the badge of a scan on which something does not fit; return its width."""
+        side = painter.fontMetrics().height()
+        badge = QRect(line.right() - side, 0, side, side)
+        badge.moveTop(line.center().y() - side // 2)
+        painter.setPen(EDGE)
+        painter.setBrush(QColor(MESSAGES["warning"]))
+        painter.drawEllipse(badge)
+        font = QFont(painter.font())
+        font.setBold(True)
+        painter.setFont(font)
+        painter.setPen(QColor("white"))
+        painter.drawText(badge, int(Qt.AlignmentFlag.AlignCenter), "!")
+        return side + 4
 
     def _chip(self, painter: QPainter, rect: QRect, text: str, colour: str) -> None:
         height = painter.fontMetrics().height() + 4

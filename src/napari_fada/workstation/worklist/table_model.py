@@ -7,6 +7,7 @@ from typing import Any
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
 
+from napari_fada.notice import NOTICE
 from napari_fada.records.worklist import Item
 from napari_fada.workstation.worklist.pictures import Pictures
 
@@ -79,8 +80,11 @@ class WorklistModel(QAbstractTableModel):
             return item
         if role == PRESENT:
             return item.id == self._present
-        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
+        if role == Qt.ItemDataRole.DisplayRole:
             return _text(item, index.column())
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            told = f"; does not fit: {item.odd}" if item.odd and index.column() == SCAN else ""
+            return _text(item, index.column()) + told
         if role == Qt.ItemDataRole.DecorationRole and index.column() == SCAN and item.sha256:
             return self.pictures.get(item.sha256)
         if role == Qt.ItemDataRole.ToolTipRole:
@@ -174,6 +178,9 @@ def _tooltip(item: Item) -> str:
         lines.append(f"Classes: {', '.join(item.classes)}")
     if item.score is not None:
         lines.append(f"Lowest score of its {item.open} open proposals: {item.score:.2f}")
+    if item.odd:
+        lines.append(f"Does not fit:\n{item.odd}")
+        lines.append(NOTICE)
     if item.rater:
         lines.append(f"Last worked on by {item.rater}")
     if item.comment:

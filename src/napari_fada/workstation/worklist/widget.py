@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +11,15 @@ from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QApplication,
     QDockWidget,
-    QFileDialog,
     QHBoxLayout,
     QLabel,
-    QMenu,
     QProgressBar,
-    QPushButton,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
+from napari_fada.checking import CheckingFinished, Looked
 from napari_fada.errors import FadaError
 from napari_fada.indexing import IndexFinished
 from napari_fada.records.project import Project
@@ -43,8 +41,10 @@ from napari_fada.workstation.worklist.list_work import (
     Opened,
     Queries,
 )
+from napari_fada.workstation.worklist.open_button import OpenButton
 from napari_fada.workstation.worklist.pictures import Pictures
 from napari_fada.workstation.worklist.placing import put_with_layers
+from napari_fada.workstation.worklist.plausibility_work import PlausibilityWork
 from napari_fada.workstation.worklist.row_menu import RowMenu
 from napari_fada.workstation.worklist.scan_table import ScanTable
 from napari_fada.workstation.worklist.table_model import SIDE, WORDS, WorklistModel
@@ -62,8 +62,6 @@ QComboBox { padding: 3px 2px 3px 5px; }
 QComboBox::drop-down { width: 16px; }
 QComboBox::down-arrow { width: 9px; height: 9px; }
 """
-SCANS = "Scans (*.png *.jpg *.jpeg *.tif *.tiff *.bmp *.dcm *.dicom *.mp4 *.avi);;All files (*)"
-LISTS = "Lists (*.txt *.csv *.tsv)"
 
 
 class WorklistWidget(QWidget):
@@ -86,6 +84,7 @@ class WorklistWidget(QWidget):
         self.batch = BatchBar(self.ahead)
         self.files = Files(self._on_files)
         self.queries = Queries(self._on_found)
+        self.plausibility = PlausibilityWork(self._on_looked)
         self.menu = RowMenu(self.session, self.ahead, self.ask)
         self.counts: Mapping[States, int] = {}
         self._ties = Ties()
@@ -111,13 +110,7 @@ class WorklistWidget(QWidget):
     # Parts
 
     def _lay_out(self) -> None:
-        self.open_button = QPushButton("Open")
-        self.open_button.setToolTip("List a folder, files or a list of files; or drop them here")
-        menu = QMenu(self.open_button)
-        menu.addAction("A folder…", self._ask_for_folder)
-        menu.addAction("Files…", self._ask_for_files)
-        menu.addAction("A list of files…", self._ask_for_list)
-        self.open_button.setMenu(menu)
+        self.open_button = OpenButton(self.add)
         self.summary = QLabel()
         self.summary.setWordWrap(True)
         self.table = ScanTable(self.model)
@@ -133,6 +126,7 @@ class WorklistWidget(QWidget):
         self.cancel.setText("✕")
         self.cancel.setToolTip("Stop opening files; the rest is opened when the list is next shown")
         self.cancel.clicked.connect(self.files.cancel)
+        self.cancel.clicked.connect(self.plausibility.cancel)
         self.progress_row = QWidget()
         row = QHBoxLayout(self.progress_row)
         row.setContentsMargins(0, 0, 0, 0)
@@ -180,18 +174,20 @@ class WorklistWidget(QWidget):
         self.table.customContextMenuRequested.connect(self._show_menu)
         self.batch.run.clicked.connect(self.run_on_new)
         # A method of this widget would not be called any more when it is destroyed.
-        ties, files, queries = self._ties, self.files, self.queries
-        self.destroyed.connect(lambda: _end(ties, files, queries))
+        ties, works = self._ties, (self.files, self.queries, self.plausibility)
+        self.destroyed.connect(lambda: _end(ties, *works))
         app = QApplication.instance()
         if app is not None:
             app.aboutToQuit.connect(self.files.close)
+            app.aboutToQuit.connect(self.plausibility.close)
 
     # The list
 
     @property
     def at_rest(self) -> bool:
         """Whether nothing is asked, listed or opened now, nor about to be."""
-        return not (self.files.running or self.queries.running or self._settle.isActive())
+        running = self.files.running or self.queries.running or self.plausibility.running
+        return not (running or self._settle.isActive())
 
     def add(self, paths: list[Path]) -> None:
         """List files, folders and lists, and open what is new in the background."""
@@ -226,6 +222,7 @@ class WorklistWidget(QWidget):
         self.ask()
         if self._project.writable:
             self.files.add(walk.worklist, [])
+            self.plausibility.turn_to(walk.worklist)
 
     def _on_project_changed(self, sha256: str, _frame: int) -> None:
         self._elsewhere.emit(sha256)  # from any thread; Qt hands it to this one
@@ -238,17 +235,42 @@ class WorklistWidget(QWidget):
         changed, self._changed = self._changed, set()
         if self._closed:
             return
-        if len(changed) > _MANY:
-            self.ask()
-            return
         try:
             worklist = self.session.walk.worklist
-            found = [worklist.item(i) for sha256 in changed for i in self.model.ids_of(sha256)]
+            self.plausibility.start(worklist)
+            if len(changed) > _MANY:
+                self.ask()
+                return
+            self._show_anew(changed)
         except FadaError as error:
             self.session.say_error(error)
             return
-        self.model.update(item for item in found if item is not None)
         self.ask(rows=False)
+
+    def _show_anew(self, sha256s: Iterable[str]) -> None:
+        worklist = self.session.walk.worklist
+        found = [worklist.item(i) for sha256 in sha256s for i in self.model.ids_of(sha256)]
+        self.model.update(item for item in found if item is not None)
+
+    def _on_looked(self, event: Looked | CheckingFinished | Broken) -> None:
+        """Show what does not fit; the rows stay where they are until the list is asked for."""
+        if self._closed:
+            return
+        if isinstance(event, Broken):
+            self.session.say(event.text, "error")
+        elif isinstance(event, Looked):
+            if event.total > _MANY and not self.files.running:
+                words = f"What fits: {event.done} of {event.total}"
+                self._show_progress(words, event.done, event.total)
+            try:
+                if len(event.sha256s) <= _MANY:
+                    self._show_anew(event.sha256s)
+            except FadaError as error:
+                self.session.say_error(error)
+        elif event.total > _MANY:
+            if not self.files.running:
+                self.progress_row.hide()
+            self.ask()
 
     def _on_item_failed(self, identifier: int) -> None:
         item = self.session.walk.worklist.item(identifier)
@@ -407,32 +429,17 @@ class WorklistWidget(QWidget):
             event.acceptProposedAction()
             self.add(paths)
 
-    def _ask_for_folder(self) -> None:
-        path = QFileDialog.getExistingDirectory(self, "List a folder of scans")
-        if path:
-            self.add([Path(path)])
-
-    def _ask_for_files(self) -> None:
-        paths, _ = QFileDialog.getOpenFileNames(self, "List scans", "", SCANS)
-        if paths:
-            self.add([Path(path) for path in paths])
-
-    def _ask_for_list(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Open a list of files", "", LISTS)
-        if path:
-            self.add([Path(path)])
-
     def close_list(self) -> None:
         """Stop what runs; what was opened is in the project."""
         self._closed = True
         self._settle.stop()
-        _end(self._ties, self.files, self.queries)
+        _end(self._ties, self.files, self.queries, self.plausibility)
 
 
-def _end(ties: Ties, files: Files, queries: Queries) -> None:
+def _end(ties: Ties, *works: Files | Queries | PlausibilityWork) -> None:
     ties.cut()
-    files.close()
-    queries.close()
+    for work in works:
+        work.close()
 
 
 def _files(number: int) -> str:
