@@ -1,4 +1,4 @@
-"""Ellipses in mm: found again whatever the pixels, from corners, masks and edges."""
+"""Ellipses in mm: found again whatever the pixels, from corners and masks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from napari_fada.measure.ellipse import (
     bpd_outer_inner,
     bpd_outer_outer,
     circumference,
-    ellipse_at_edge,
     is_painted,
     measured_ellipse,
 )
@@ -151,15 +150,3 @@ def test_a_mask_that_is_no_ellipse_gives_a_reason() -> None:
     assert painted is not None
     with pytest.raises(MeasureError, match="no ellipse"):
         measured_ellipse(painted, Scale(0.1, 0.1, "user"))
-
-
-def test_an_ellipse_from_an_edge() -> None:
-    truth = Ellipse(150, 120, 90, 70, 0.5)
-    y, x = np.mgrid[0:240, 0:300] + 0.5
-    points = np.column_stack([x.ravel(), y.ravel()])
-    distance = truth.distances(points).reshape(y.shape)
-    pixels = np.where(np.abs(distance + 3) < 3, 220, 20).astype(np.uint8)
-    near = Annotation("Brain", "polygon", Ellipse(154, 117, 84, 73, 0.45).polygon())
-    found = ellipse_at_edge(near, pixels, Scale(0.2, 0.2, "user"))
-    assert found.method.startswith("edge in the scan")
-    assert found.circumference == pytest.approx(0.2 * circumference(90, 70), rel=0.01)

@@ -296,7 +296,7 @@ def _line(
     except MeasureError as error:
         yield _not(name, record, error.what)
         return
-    shape = Shape("caliper", line.ends, name)
+    shape = Shape("caliper", line.ends, name, record.uid)
     note = _words(frame.note(record), more)
     yield _mm(name, line.length, how, record, scale, (shape,), note)
 
@@ -357,7 +357,7 @@ def _progress(frame: _Frame) -> Iterator[Item]:
         *("fetal_head", head.source, scale.origin if scale else "none"),
         *((symphysis.uid, head.uid),),
         (
-            Shape("caliper", drawn[0], "symphysis"),
+            Shape("caliper", drawn[0], "symphysis", symphysis.uid),
             Shape("tangent", drawn[1], "aop"),
             skull.outline("fetal_head"),
         ),
@@ -370,7 +370,7 @@ def _any(frame: _Frame) -> Iterator[Item]:
     for record in frame.records:
         scale = frame.scale_at(record)
         if record.kind == "polygon" and scale is not None:
-            shapes = (Shape("outline", record.points, record.category),)
+            shapes = (Shape("outline", record.points, record.category, record.uid),)
             for name, value, unit in (
                 ("area", area_mm2(record, scale), "mm²"),
                 ("perimeter", perimeter_mm(record, scale), "mm"),

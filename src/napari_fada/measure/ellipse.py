@@ -1,4 +1,4 @@
-"""Ellipses in millimetres, from corners, from the moments of a painted mask, or from an edge.
+"""Ellipses in millimetres, from corners or from the moments of a painted mask.
 
 Points are brought to millimetres before any fit, so that pixels that are not square do no harm.
 A polygon's corners lie on the outline and are fitted; a painted mask is measured by its second
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,10 +19,6 @@ from napari_fada.measure.results import Shape
 from napari_fada.records.annotation import Annotation, Point, Ring
 from napari_fada.records.ellipse import Ellipse, fit_ellipse
 from napari_fada.records.geometry import raster_window
-from napari_fada.records.snap import snap
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
 
 ROUND_ENOUGH = 0.80
 """Overlap of an outline and its ellipse below which it is not measured as one."""
@@ -61,15 +56,18 @@ class MeasuredEllipse:
     scale : Scale or None
         None: pixels stand for millimetres and are taken as square (angles and ratios only).
     method : str
-        ``vertices``, ``moments`` or ``edge``, in words.
+        ``vertices`` or ``moments``, in words.
     overlap : float
         Intersection over union with the outline it was made of, 0 to 1.
+    uid : str
+        The record that it was made of.
     """
 
     mm: Ellipse
     scale: Scale | None
     method: str
     overlap: float
+    uid: str = ""
 
     @property
     def circumference(self) -> float:
@@ -93,14 +91,15 @@ class MeasuredEllipse:
 
     def outline(self, role: str) -> Shape:
         """Return the ellipse to be drawn."""
-        return Shape("ellipse", self._pixels(self.mm.polygon()), role)
+        return Shape("ellipse", self._pixels(self.mm.polygon()), role, self.uid)
 
     def caliper(self, axis: str, role: str) -> Shape:
         """Return the ends of an axis, ``long`` or ``short``, to be drawn."""
         e = self.mm
         angle, half = (e.angle, e.a) if axis == "long" else (e.angle + math.pi / 2, e.b)
         dx, dy = half * math.cos(angle), half * math.sin(angle)
-        return Shape("caliper", self._pixels([(e.x - dx, e.y - dy), (e.x + dx, e.y + dy)]), role)
+        ends = self._pixels([(e.x - dx, e.y - dy), (e.x + dx, e.y + dy)])
+        return Shape("caliper", ends, role, self.uid)
 
     def _pixels(self, points: Ring | list[Point]) -> Ring:
         return self.scale.to_pixels(points) if self.scale else tuple(points)
@@ -142,36 +141,7 @@ def measured_ellipse(
             f"{record.category} is no ellipse: it covers {100 * overlap:.0f} % of the one that "
             "fits it best"
         )
-    return MeasuredEllipse(found, scale, method, overlap)
-
-
-def ellipse_at_edge(
-    record: Annotation, pixels: npt.ArrayLike, scale: Scale | None
-) -> MeasuredEllipse:
-    """Return the ellipse at the edge in the scan that lies near an outline.
-
-    Parameters
-    ----------
-    record : Annotation
-        A polygon near the edge.
-    pixels : array, (height, width) or (height, width, channels)
-        The frame.
-    scale : Scale or None
-        As in :func:`measured_ellipse`.
-
-    Raises
-    ------
-    MeasureError
-        If it is no outline or no ellipse; where no edge is found the outline itself is measured.
-    """
-    try:
-        *_, end = snap(record, pixels)
-    except ShapeError as error:
-        raise MeasureError(f"{record.category}: {_said(error)}") from error
-    found = measured_ellipse(end.record, scale)
-    if end.record is record:
-        return found
-    return replace(found, method=f"edge in the scan, {found.method}")
+    return MeasuredEllipse(found, scale, method, overlap, record.uid)
 
 
 def is_painted(record: Annotation) -> bool:

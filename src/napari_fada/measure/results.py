@@ -21,11 +21,14 @@ class Shape:
         Its points.
     role : str
         What it is of (``bpd``, ``ofd``, ``hc``…).
+    uid : str
+        The record that it lies on, which dragging changes; empty where it lies on several.
     """
 
     kind: Literal["caliper", "ellipse", "tangent", "outline"]
     points: Ring
     role: str = ""
+    uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
