@@ -137,7 +137,8 @@ def test_calipers_are_drawn_and_go_away(measuring):
     panel.draw.setChecked(True)
     layer = viewer.layers[NAME]
     assert not layer.editable
-    assert len(layer.data) >= 3  # ellipse and two calipers
+    assert len(layer.data) == 3  # ellipse and two calipers, each once
+    assert sorted(layer.features["label"]) == ["BPD 40.0 mm", "HC 141.8 mm", "OFD 50.0 mm"]
     count = len(measuring.kept())
     panel.measure()
     assert [x.name for x in viewer.layers].count(NAME) == 1

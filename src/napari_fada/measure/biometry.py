@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from napari_fada.errors import MeasureError
-from napari_fada.measure.calibration import Scale, Scales, visible_points
+from napari_fada.measure.calibration import Scale, Scales, scale_for, visible_points
 from napari_fada.measure.ellipse import (
     NEARLY,
     MeasuredEllipse,
@@ -123,10 +123,7 @@ class _Frame:
         return any(r.category == name for r in self.records)
 
     def scale_at(self, record: Annotation) -> Scale | None:
-        if not isinstance(self.scale, Scales):
-            return self.scale
-        (x1, y1), (x2, y2) = bounds(record)
-        return self.scale.at((x1 + x2) / 2, (y1 + y2) / 2)
+        return scale_for(record, self.scale)
 
     def ellipse(self, record: Annotation, scale: Scale | None) -> MeasuredEllipse:
         return measured_ellipse(record, scale, self.size)

@@ -13,6 +13,7 @@ from typing import Any
 
 from napari_fada.errors import MeasureError
 from napari_fada.records.annotation import Annotation, Point, Ring
+from napari_fada.records.geometry import bounds
 from napari_fada.scans import Scan, Spacing
 
 ORIGINS = {
@@ -170,6 +171,14 @@ def visible_points(record: Annotation) -> list[Point]:
     """Return the keypoints of a record that are not absent."""
     seen = record.visibility or (2,) * len(record.points)
     return [p for p, v in zip(record.points, seen, strict=True) if v]
+
+
+def scale_for(record: Annotation, scale: Scale | Scales | None) -> Scale | None:
+    """Return the scale of a record: that of the region which holds its middle."""
+    if not isinstance(scale, Scales):
+        return scale
+    (x1, y1), (x2, y2) = bounds(record)
+    return scale.at((x1 + x2) / 2, (y1 + y2) / 2)
 
 
 class Scales:

@@ -59,6 +59,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("snap", "Snap the outline to the edge", "Alt-K"),
     Action("to_box", "Box from the outline", "Alt-Shift-J"),
     Action("to_polygon", "Outline from the box", "Alt-Shift-U"),
+    Action("calipers", "Drag calipers and ellipses of measurements", "Alt-Shift-M"),
     Action("visibility", "Keypoint visible, hidden, absent", "Alt-T"),
     Action("earlier", "Keypoint earlier in the order", "Alt-Shift-T"),
     Action("finish", "Accept all that is open and go to the next scan", "N"),
@@ -111,6 +112,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         *(a.name for a in ACTIONS if a.name.startswith("class_")),
         *(a.name for a in ACTIONS if a.name.startswith("class:")),
     ),
+    "Measure": ("calipers",),
     "Frames": ("copy_frame", "interpolate", "flow", "previous_annotated", "next_annotated"),
     "History": ("undo", "redo", "history"),
     "Two raters (FADA adjudicate)": (

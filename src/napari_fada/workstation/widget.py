@@ -157,6 +157,7 @@ class AnnotateWidget(QWidget):
         self.phases.stale_asked.connect(lambda phases: self.start(phases, "replace"))
         self.phases.classes_button.clicked.connect(lambda: self.gate.choose_classes())
         self.project.keys_changed.connect(self._bind_keys)
+        self.measures.layer.made.connect(lambda layer: self.keys.bind(layer))
         runner.started.connect(lambda job: self.phases.begin(job.phases))
         runner.event.connect(self._on_event)
         runner.ended.connect(self._on_ended)
@@ -342,6 +343,7 @@ class AnnotateWidget(QWidget):
             "paint": lambda: draw("masks", "paint"),
             "paint_new": lambda: drawing.paint_new(self.session),
             "edit": lambda: drawing.set_mode(self.session, "select"),
+            "calipers": self.measures.drag_calipers,
             "vertices": lambda: drawing.set_mode(self.session, "direct"),
             "class": self._search_class,
             "reclass": self.classes.reclass_selection,
@@ -372,7 +374,9 @@ class AnnotateWidget(QWidget):
 
     def _bind_keys(self) -> None:
         viewer, layers = self.session.viewer, self.session.layers
-        self.keys.bind(viewer, *((self.session.image, *layers.layers) if layers else ()))
+        drawn = self.measures.layer.layer
+        more = () if drawn is None else (drawn,)
+        self.keys.bind(viewer, *((self.session.image, *layers.layers, *more) if layers else ()))
         self.classes.set_keys(self.keys.table)
         self.tools.show_keys(self.keys.table)
         self.frames.show_keys(self.keys.table)

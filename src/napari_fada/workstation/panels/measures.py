@@ -29,12 +29,15 @@ from napari_fada.measure import (
     FrameMeasurements,
     GestationalAge,
     Measurement,
+    Scale,
     Scales,
     measure_frame,
 )
-from napari_fada.measure.calibration import ORIGINS
+from napari_fada.measure.calibration import ORIGINS, scale_for
 from napari_fada.measure.plausibility import findings
+from napari_fada.records.annotation import Annotation
 from napari_fada.records.rows import WHOLE
+from napari_fada.workstation.caliper_tool import CaliperTool
 from napari_fada.workstation.measure_layer import MeasureLayer
 from napari_fada.workstation.panels.growth import GrowthDialog
 from napari_fada.workstation.panels.scale_row import ScaleRow
@@ -120,8 +123,15 @@ class MeasuresPanel(QWidget):
         tone(self.odd, "failed")
         self.odd.hide()
         self.draw = QCheckBox("Draw on the scan")
-        self.draw.setToolTip("Show calipers and ellipses; they cannot be edited")
+        self.draw.setToolTip("Show calipers and ellipses with their numbers")
         self.draw.toggled.connect(self._draw)
+        self.calipers = CaliperTool(
+            *(session, self.layer, self._scale_of, self._measure_with, self._show_dragging)
+        )
+        self.drag = QPushButton("Drag")
+        self.drag.setCheckable(True)
+        self.drag.setToolTip("Drag calipers and ellipses; what is measured follows")
+        self.drag.clicked.connect(self.drag_calipers)
         self.report = QPushButton("Put into the report")
         self.report.setToolTip("Write what was measured into the biometric field")
         self.report.clicked.connect(self.put_into_report)
@@ -132,6 +142,7 @@ class MeasuresPanel(QWidget):
         tone(notice, "notice")
         below = QHBoxLayout()
         below.addWidget(self.draw)
+        below.addWidget(self.drag)
         below.addWidget(self.growth)
         below.addWidget(self.report)
         layout = QVBoxLayout(self)
@@ -154,6 +165,10 @@ class MeasuresPanel(QWidget):
 
     def measure(self) -> None:
         """Measure the frame that is shown, and show what was found."""
+        self._measure_with(None)
+
+    def _measure_with(self, instead: Annotation | None) -> None:
+        """Measure with one record as it would be: while its line is dragged."""
         session = self._session
         if session.scan is None:
             self.measured = FrameMeasurements()
@@ -166,6 +181,8 @@ class MeasuresPanel(QWidget):
                 session.say_error(error)
                 return
             records = session.records.get(session.frame, [])
+            if instead is not None:
+                records = [instead if r.uid == instead.uid else r for r in records]
             size = session.scan.width, session.scan.height
             crl = next((m.value for _, m in self.crown_rump_lengths(scales)), None)
             self.measured = measure_frame(records, scales, size, view=report.view, crl_mm=crl)
@@ -209,7 +226,19 @@ class MeasuresPanel(QWidget):
         if on:
             self.measure()
         else:
+            self.calipers.put_down()
             self.layer.hide()
+
+    def drag_calipers(self) -> None:
+        """Let the lines be dragged, or put them down."""
+        self.draw.setChecked(True)
+        self.calipers.toggle()
+
+    def _show_dragging(self, on: bool) -> None:
+        self.drag.setChecked(on)
+
+    def _scale_of(self, record: Annotation) -> Scale | None:
+        return scale_for(record, self.scaling.scales())
 
     def show_growth(self) -> GrowthDialog:
         """Show the growth curves with what was measured now."""
