@@ -222,4 +222,5 @@ def test_the_lines_stay_where_the_layer_is_while_a_structure_is_edited(desk, sca
     desk.session.refresh()
     desk.widget.measures.measure()
     assert desk.viewer.layers[NAME] is layer  # changed in place, not made anew
+    assert not layer.editable
     assert [x.name for x in desk.viewer.layers] == order

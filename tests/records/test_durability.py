@@ -423,3 +423,20 @@ def test_a_read_only_version_1_shows_its_worklist(path, tmp_path, monkeypatch, p
         assert len(Worklist(project).items()) == 1
     assert old.read_bytes() == before
     assert list(folder.iterdir()) == [old]
+
+
+def test_the_log_of_a_deleted_project_does_not_enter_a_new_one(path):
+    with Project.open(path) as project:
+        for _ in range(3):
+            project.edit(*KEY, add=[box("LV", source="expert")])
+        log = path.with_name(path.name + "-wal")
+        left = log.read_bytes()  # as it is when the program is killed now
+    assert left
+    path.unlink()  # the user deletes what looks like the whole project
+    log.write_bytes(left)
+    with Project.open(path) as project:
+        assert project.scans() == []
+        assert project.check() == []
+        assert project.history(*KEY) == []
+    (aside,) = path.parent.glob(f"{log.name}.left-*")
+    assert aside.read_bytes() == left  # nothing is thrown away

@@ -166,6 +166,7 @@ class Store:
                     connection.execute("PRAGMA journal_mode = WAL")
                 finally:
                     connection.close()
+                _put_log_aside(self.path)
                 publish(draft, self.path)
             except OSError as error:
                 raise ProjectError(
@@ -268,6 +269,19 @@ class Store:
             isolation_level=None,
             check_same_thread=False,  # self.lock lets one thread in at a time
         )
+
+
+def _put_log_aside(path: Path) -> None:
+    """Rename the log of a project that was deleted without it.
+
+    SQLite would write what stands in it into the new project of the same name.
+    """
+    if path.exists():
+        return
+    path.with_name(path.name + "-shm").unlink(missing_ok=True)
+    log = path.with_name(path.name + "-wal")
+    with suppress(FileNotFoundError):
+        log.rename(log.with_name(f"{log.name}.left-{uuid.uuid4().hex[:8]}"))
 
 
 def publish(draft: Path, path: Path) -> bool:

@@ -25,7 +25,7 @@ from napari_fada.workstation.styles import line_unit
 
 NAME = "FADA measurements"
 COLOUR = "#ffe14d"
-_WIDTH = 1.2
+_WIDTH = 2.0
 _BAR = 6.0  # half the bar at the end of a caliper
 _TEXT = {
     "string": "{label}",
@@ -68,6 +68,8 @@ def lines_of(measured: Sequence[Measurement]) -> list[Line]:
             continue
         name, title = LABELS.get(shape.role, ("", ""))
         label = f"{title} {values[name]}" if name in values else ""
+        if shape.kind == "ellipse" and label:
+            label += "\n "  # a line higher than what stands at the end of an axis
         found.setdefault((shape.kind, shape.points), Line(shape, label))
     return list(found.values())
 
@@ -112,7 +114,9 @@ class MeasureLayer:
         else:
             self._write(data, _WIDTH * unit)
         for name in ("scale", "translate"):
-            setattr(self.layer, name, getattr(image, name)[-self.layer.ndim :])
+            wanted = getattr(image, name)[-self.layer.ndim :]
+            if not np.array_equal(getattr(self.layer, name), wanted):  # all layers are looked at
+                setattr(self.layer, name, wanted)
 
     def hide(self) -> None:
         """Take the layer away."""
@@ -137,6 +141,7 @@ class MeasureLayer:
             face_color="transparent",
             features=self._features(),
             text={**_TEXT, "translation": np.array([0.0, *_ABOVE])[-data[0].shape[1] :]},
+            opacity=1.0,
             name=NAME,
             metadata={MARK: {"token": "measurements"}},
         )
@@ -154,6 +159,7 @@ class MeasureLayer:
             layer.features = self._features()
             layer.edge_color = COLOUR
             layer.edge_width = width
+        layer.editable = False  # with new data napari makes it editable again
 
 
 def _path(shape: Shape, bar: float) -> list[tuple[float, float]]:
