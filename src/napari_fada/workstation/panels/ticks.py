@@ -22,12 +22,12 @@ from napari_fada.errors import MeasureError
 from napari_fada.measure import NOTICE, Comb, Scale, proposed_length, scale_from_ticks
 from napari_fada.workstation.coordinates import to_layer
 from napari_fada.workstation.layers import MARK
+from napari_fada.workstation.measure_layer import COLOUR
 from napari_fada.workstation.session import Session
 from napari_fada.workstation.theme import tone
 from napari_fada.workstation.tick_search import default_ticks
 
 NAME = "FADA depth ticks"
-_COLOUR = "#ff5a4d"
 
 
 class TicksDialog(QDialog):
@@ -148,8 +148,8 @@ class TicksDialog(QDialog):
             to_layer(points, session.frame if moving else None),
             size=7,
             symbol="ring",
-            face_color=_COLOUR,
-            border_color=_COLOUR,
+            face_color=COLOUR,
+            border_color=COLOUR,
             name=NAME,
             metadata={MARK: {"token": "measurements"}},
         )
