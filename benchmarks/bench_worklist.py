@@ -10,6 +10,7 @@ reading, hashing and decoding. On a machine that does other work look at the CPU
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import statistics
@@ -22,9 +23,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from napari_fada.checking import check_scans
 from napari_fada.indexing import index_files
+from napari_fada.measure import Scale
 from napari_fada.records import history, tables
 from napari_fada.records.annotation import Annotation
+from napari_fada.records.ellipse import Ellipse
 from napari_fada.records.project import WHOLE, Project
 from napari_fada.records.reading import ModelRef, PhaseResult, Reading, ScanRef
 from napari_fada.records.worklist import ORDERS, Filter, Worklist
@@ -68,6 +72,10 @@ def _measure(project: Project, folder: Path, files: int) -> None:
     with _timed("look at all of them again, unchanged"):
         list(index_files(worklist))
     _work(project)
+    with _timed("look at what fits on all that was read"):
+        list(check_scans(worklist))
+    with _timed("look again, unchanged"):
+        list(check_scans(worklist))
     for name, where in FILTERS.items():
         _query(f"items: {name}", lambda where=where: worklist.items(where))
     for order in ORDERS:
@@ -99,6 +107,7 @@ def _index(worklist: Worklist) -> float:
 def _work(project: Project) -> None:
     """Give two thirds of the scans a reading, and a third a judgement, in one transaction."""
     rng = random.Random(1)
+    scale = json.dumps(Scale(1.5, 1.5, "user").to_dict())
     model = ModelRef("bench", "0" * 64, "p", "0" * 64, "none")
     with _timed("write readings and reviews"), project._store.write() as c:
         for number, row in enumerate(project.scans()):
@@ -108,6 +117,8 @@ def _work(project: Project) -> None:
                 Annotation(name, "box", ((1.0, 1.0), (20.0, 20.0)), score=rng.random())
                 for name in rng.sample(CLASSES, 3)
             )
+            ring = Ellipse(32.0, 24.0, 20.0, rng.uniform(13.0, 18.0), 0.3).polygon(24)
+            found = (*found, Annotation("Brain", "polygon", ring, score=rng.random()))
             ref = ScanRef(row.name, row.sha256, row.width, row.height)
             done = {"interpret": PhaseResult("done", 0.1, 200, "x" * 800)}
             reading = Reading(ref, model, done, {}, rng.choice(VIEWS), None, found)
@@ -115,6 +126,7 @@ def _work(project: Project) -> None:
             shown = {f"record/{a.uid}": "1" for a in kept.annotations}
             key = (c, row.sha256)
             history.do(*key, 0, {"reading": identifier, **shown}, label="read", rater="")
+            history.do(*key, WHOLE, {"scale": scale}, label="scale", rater="Anna")
             if number % 3 == 1:
                 state = rng.choice(("accepted", "corrected", "in_review", "rejected"))
                 history.do(*key, WHOLE, {"review": state}, label="judged", rater="Anna")

@@ -6,12 +6,13 @@ is kept in batches, so that a cancelled or killed run goes on where it was.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from napari_fada.engines.protocol import Cancel
-from napari_fada.errors import MeasureError, ScanError
+from napari_fada.errors import MeasureError, ScanError, ShapeError
 from napari_fada.measure import GestationalAge, Measurement, Scale, Scales, measure_frame
 from napari_fada.measure.calibration import ORIGINS
 from napari_fada.measure.plausibility import FIELDS, RULES, Finding, findings
@@ -65,7 +66,11 @@ def check_scans(
     for sha256, edit in waiting:
         if cancel is not None and cancel.is_set():
             break
-        odd = scan_findings(worklist.project, sha256)
+        try:
+            odd = scan_findings(worklist.project, sha256)
+        except (MeasureError, ShapeError):  # one odd record must not keep all others from a look
+            logging.getLogger(__name__).exception("A scan could not be looked at")
+            odd = ()
         worst = max((f.severity for f in odd), default=0.0)
         found.append(Checked(sha256, edit, worst, "\n".join(map(str, odd))))
         if time.monotonic() - since > _SLICE:

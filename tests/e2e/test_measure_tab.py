@@ -19,6 +19,7 @@ from napari_fada.workstation.panels.age_entry import AgeEntry
 from napari_fada.workstation.panels.measures import FIELD
 from napari_fada.workstation.panels.scale_row import NO_SCALE
 from napari_fada.workstation.panels.ticks import NAME as TICKS
+from napari_fada.workstation.tick_search import TickSearch
 
 
 def head(a=50.0, b=40.0, **more):
@@ -304,3 +305,21 @@ def test_the_ticks_go_with_their_scan(desk, tmp_path):
     row.from_ticks()
     desk.qtbot.waitUntil(lambda: row.search.found(session.scan) == (), timeout=10000)
     assert "No depth ticks were found" in desk.widget.message.text
+
+
+def test_a_scan_that_cannot_be_read_is_looked_at_once_for_ticks(qtbot):
+    from types import SimpleNamespace
+
+    looked = []
+
+    def frame(index):
+        looked.append(index)
+        raise OSError("the drive has gone")
+
+    ended = []
+    search = TickSearch(lambda: ended.append(search.found(scan)))
+    scan = SimpleNamespace(sha256="a" * 64, frame=frame)
+    search.start(scan, 3)
+    qtbot.waitUntil(lambda: bool(ended), timeout=5000)
+    assert (ended, looked) == ([()], [3])  # no ticks, and no reason to look again
+    search.close()

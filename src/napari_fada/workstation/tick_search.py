@@ -24,7 +24,7 @@ class TickSearch:
         self._on_found = on_found
         self._work = Background(self._take, self._end)
         self._next: tuple[Scan, int] | None = None
-        self._sha256 = ""
+        self._sha256 = self._looked_at = ""
         self._combs: tuple[Comb, ...] = ()
 
     def found(self, scan: Scan) -> tuple[Comb, ...] | None:
@@ -45,16 +45,17 @@ class TickSearch:
     def _go_on(self) -> None:
         assert self._next is not None
         (scan, frame), self._next = self._next, None
+        self._looked_at = scan.sha256
 
-        def work(_cancel: threading.Event) -> Iterator[tuple[str, tuple[Comb, ...]]]:
-            yield scan.sha256, find_ticks(scan.frame(frame))
+        def work(_cancel: threading.Event) -> Iterator[tuple[Comb, ...]]:
+            yield find_ticks(scan.frame(frame))
 
         self._work.start(work)
 
-    def _take(self, event: tuple[str, tuple[Comb, ...]] | Broken) -> None:
+    def _take(self, event: tuple[Comb, ...] | Broken) -> None:
         # A frame that cannot be read is told by the window itself: there are no ticks then.
-        if not isinstance(event, Broken):
-            self._sha256, self._combs = event
+        self._sha256 = self._looked_at
+        self._combs = () if isinstance(event, Broken) else event
 
     def _end(self) -> None:
         if self._next is not None and self.found(self._next[0]) is None:

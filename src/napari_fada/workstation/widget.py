@@ -174,6 +174,7 @@ class AnnotateWidget(QWidget):
         # The child process must not outlive the widget; `destroyed` comes without an event.
         self.destroyed.connect(self.ahead.retire)
         self.destroyed.connect(runner.close)
+        self.destroyed.connect(self.measures.scaling.search.close)
 
     # Runs
 

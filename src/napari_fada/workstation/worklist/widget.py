@@ -124,7 +124,7 @@ class WorklistWidget(QWidget):
         self.progress_text = QLabel()
         self.cancel = QToolButton()
         self.cancel.setText("✕")
-        self.cancel.setToolTip("Stop opening files; the rest is opened when the list is next shown")
+        self.cancel.setToolTip("Stop; what is left is opened when the list is next shown")
         self.cancel.clicked.connect(self.files.cancel)
         self.cancel.clicked.connect(self.plausibility.cancel)
         self.progress_row = QWidget()
@@ -257,6 +257,7 @@ class WorklistWidget(QWidget):
         if self._closed:
             return
         if isinstance(event, Broken):
+            self.progress_row.setHidden(not self.files.running)
             self.session.say(event.text, "error")
         elif isinstance(event, Looked):
             if event.total > _MANY and not self.files.running:
