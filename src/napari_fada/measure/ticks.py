@@ -281,21 +281,21 @@ def _centre(profile: NDArray[np.float64], peak: int) -> float:
     return float((part * np.arange(low, high)).sum() / part.sum())
 
 
-def _length(sign: NDArray[np.float64], place: float, column: int) -> int:
-    """Return how many columns a tick goes on for, both ways."""
+def _length(sign: NDArray[np.float64], place: float, column: int) -> float:
+    """Return how many columns a tick goes on for, both ways; one that is half as bright is half."""
     y = round(place)
     row = sign[max(0, y - 1) : y + 2].max(axis=0)
-    on = row > 0.5 * row[column]
-    left = column
+    column += int(row[column - 1 : column + 2].argmax()) - 1  # a profile is three columns wide
+    on = row > 0.25 * row[column]
+    left = right = column
     while left > 0 and on[left - 1]:
         left -= 1
-    right = column
     while right < len(on) - 1 and on[right + 1]:
         right += 1
-    return right - left + 1
+    return float(row[left : right + 1].sum() / max(row[column], 1e-9))
 
 
-def _pattern(steps: tuple[int, ...], lengths: list[int]) -> tuple[int, ...]:
+def _pattern(steps: tuple[int, ...], lengths: list[float]) -> tuple[int, ...]:
     """Tell which ticks are longer: each second, fifth or tenth."""
     usual = float(np.median(lengths))
     found = []
@@ -303,7 +303,11 @@ def _pattern(steps: tuple[int, ...], lengths: list[int]) -> tuple[int, ...]:
         for phase in range(every):
             on = [n for s, n in zip(steps, lengths, strict=True) if s % every == phase]
             rest = [n for s, n in zip(steps, lengths, strict=True) if s % every != phase]
-            if len(on) >= 2 and rest and min(on) > np.median(rest) + max(1.5, 0.25 * usual):
+            if len(on) < 2 or not rest:
+                continue
+            # The lower quarter: tissue may hide a part of some.
+            low, other = np.quantile(on, 0.25, method="lower"), np.median(rest)
+            if low > other + max(0.8, 0.25 * usual):
                 found.append(every)
                 break
     return tuple(found)
