@@ -35,7 +35,7 @@ _STRIP = 0.15
 _THIN = 7
 #: Grey levels that a tick stands out by.
 _STANDS_OUT = 14.0
-_LEAST_TICKS = 6
+_LEAST_TICKS, _FAINT_TICKS = 5, 6
 #: Shares: of the comb's places that hold a tick, of the peaks of the column that belong to it.
 _FILLED, _EXPLAINED = 0.85, 0.75
 #: Pixels between a tick and its place.
@@ -247,10 +247,18 @@ def _regress(y: NDArray[np.float64], period: float, profile: NDArray[np.float64]
             return None
         steps = np.round((y - origin) / slope)
         on = np.abs(y - origin - steps * slope) <= _OFF
-    taken = steps[on]
-    if len(set(taken)) < max(_LEAST_TICKS, on.sum()):
+    if len(set(steps[on])) < max(_LEAST_TICKS, on.sum()):
         return None
-    rms = float(np.sqrt(np.mean((y[on] - origin - taken * slope) ** 2)))
+    slope, origin, rms = _line(steps[on], y[on])
+    if on.sum() > _LEAST_TICKS:
+        # A mark that happens to lie near the comb must not bend it.
+        worst = np.flatnonzero(on)[int(np.abs(y[on] - origin - steps[on] * slope).argmax())]
+        without = on.copy()
+        without[worst] = False
+        line = _line(steps[without], y[without])
+        if line[2] < 0.5 * rms:
+            on, (slope, origin, rms) = without, line
+    taken = steps[on]
     low, high = taken.min(), taken.max()
     inside = (y >= y[on].min()) & (y <= y[on].max())
     if (
@@ -262,7 +270,8 @@ def _regress(y: NDArray[np.float64], period: float, profile: NDArray[np.float64]
         return None
     strength = float(np.median(profile[np.round(y[on]).astype(int)]))
     share = _RMS_SHARE_STRONG if strength >= _STRONG else _RMS_SHARE
-    if strength < _FAINT or rms > share * slope:
+    few = strength < _STRONG and len(taken) < _FAINT_TICKS
+    if few or strength < _FAINT or rms > share * slope:
         return None
     return _Fit(
         float(slope),
@@ -271,6 +280,12 @@ def _regress(y: NDArray[np.float64], period: float, profile: NDArray[np.float64]
         rms,
         strength,
     )
+
+
+def _line(steps: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return slope, origin and root mean square of the rest of a line through ticks."""
+    slope, origin = np.polyfit(steps, y, 1)
+    return float(slope), float(origin), float(np.sqrt(np.mean((y - origin - steps * slope) ** 2)))
 
 
 def _centre(profile: NDArray[np.float64], peak: int) -> float:
