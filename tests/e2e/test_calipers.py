@@ -208,6 +208,14 @@ def test_a_frame_of_a_clip_is_changed_on_its_own_frame(desk, tmp_path):
     (now,) = desk.kept(3)
     assert now.parent == record.uid
     assert value(desk, "ofd") == pytest.approx(55.0, abs=0.02)
+    # Scrolled away while dragging: nothing is written, on no frame.
+    send(layer, "mouse_press", (3, *at(100, 120)))
+    send(layer, "mouse_move", (3, *at(100, 130)), dragging=True)
+    desk.session.go_to_frame(1)
+    send(layer, "mouse_release", (1, *at(100, 130)))
+    assert (desk.kept(1), desk.kept(3)) == ([], [now])
+    desk.session.go_to_frame(3)
+    assert desk.layer("polygons").data[0][:, 1].max() == pytest.approx(119.5, abs=0.1)
 
 
 def test_the_lines_stay_where_the_layer_is_while_a_structure_is_edited(desk, scan):

@@ -190,9 +190,11 @@ class CaliperTool:
                 except MeasureError as error:  # said when it is let go
                     problem = str(error)
             yield
-        gone = self._let_go or frame != self._session.frame
-        self._let_go = True
-        if gone:
+        put_down, self._let_go = self._let_go, True
+        if put_down:
+            return
+        if frame != self._session.frame:  # scrolled away meanwhile
+            self._session.refresh(frame=frame)
             return
         if problem:
             self._session.say(problem, "warning")

@@ -62,6 +62,7 @@ class AgeEntry(QWidget):
         for edit in (self.period, self.examined):
             edit.setCalendarPopup(True)
             edit.setDisplayFormat("yyyy-MM-dd")
+            edit.setMinimumWidth(edit.fontMetrics().horizontalAdvance("2026-08-10") + 60)
         self.crl = QComboBox()
         self.crl.setToolTip("Frame of this scan with a crown-rump length")
         for frame, size in self._crls:
@@ -72,7 +73,7 @@ class AgeEntry(QWidget):
         self._parts: dict[str, list[QWidget]] = {
             "kept": [QLabel(f"{kept} weeks, {kept.note or kept.origin}" if kept else "")],
             "typed": [self.weeks, QLabel("weeks"), self.days, QLabel("days")],
-            "lmp": [QLabel("last period"), self.period, QLabel("examined"), self.examined],
+            "lmp": [QLabel("first day"), self.period, QLabel("examined"), self.examined],
             "crl": [self.crl],
         }
         layout.addWidget(self.origin)

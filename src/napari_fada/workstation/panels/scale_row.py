@@ -50,7 +50,7 @@ class ScaleRow(QWidget):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self._asked = False
+        self._asked = ""  # the scan whose ticks were asked for
         self.search = TickSearch(self._on_ticks)
         self.told = QLabel(NO_SCALE)
         self.told.setWordWrap(True)
@@ -158,7 +158,8 @@ class ScaleRow(QWidget):
             if table.problems
             else ""
         )
-        self._session.say(f"{count} scans have their scale from {path.name}.{more}")
+        who = "1 scan has its" if count == 1 else f"{count} scans have their"
+        self._session.say(f"{who} scale from {path.name}.{more}")
         self.changed.emit()
 
     def from_bar(self) -> None:
@@ -191,7 +192,7 @@ class ScaleRow(QWidget):
             return
         combs = self.search.found(session.scan)
         if combs is None:
-            self._asked = True
+            self._asked = session.scan.sha256
             self.search.start(session.scan, session.frame)
         elif combs:
             self.ask(combs)
@@ -206,8 +207,9 @@ class ScaleRow(QWidget):
         return dialog
 
     def _on_ticks(self) -> None:
-        asked, self._asked = self._asked, False
-        if asked:
+        asked, self._asked = self._asked, ""
+        scan = self._session.scan
+        if scan is not None and scan.sha256 == asked:
             self.from_ticks()
         self.changed.emit()
 
