@@ -7,7 +7,6 @@ They are no records. What is measured follows the structures; the caliper tool
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -18,8 +17,12 @@ from napari_fada.measure import Measurement
 from napari_fada.measure.results import Shape
 from napari_fada.records.annotation import Ring
 from napari_fada.workstation import napari_private as private
-from napari_fada.workstation.coordinates import to_layer
-from napari_fada.workstation.layers import MARK
+from napari_fada.workstation.over_scan import (
+    fit_to_scan,
+    put_over_scan,
+    take_away,
+    vertices_over_scan,
+)
 from napari_fada.workstation.session import Session
 from napari_fada.workstation.styles import line_unit
 
@@ -94,17 +97,12 @@ class MeasureLayer:
     def show(self, measured: Sequence[Measurement]) -> None:
         """Draw the lines of measurements; nothing where there are none."""
         session = self._session
-        image = session.layers.image if session.layers is not None else None
         self.lines = lines_of(measured)
-        if not self.lines or image is None:
+        if not self.lines or session.layers is None:
             self.hide()
             return
-        moving = image.ndim == 3 and not image.rgb
         unit = line_unit(*session.frame_shape)
-        data = [
-            to_layer(_path(line.shape, _BAR * unit), session.frame if moving else None)
-            for line in self.lines
-        ]
+        data = [vertices_over_scan(session, _path(line.shape, _BAR * unit)) for line in self.lines]
         if self.layer is not None and (
             self.layer.ndim != data[0].shape[1] or self.layer not in session.viewer.layers
         ):
@@ -113,17 +111,12 @@ class MeasureLayer:
             self._make(data, _WIDTH * unit)
         else:
             self._write(data, _WIDTH * unit)
-        for name in ("scale", "translate"):
-            wanted = getattr(image, name)[-self.layer.ndim :]
-            if not np.array_equal(getattr(self.layer, name), wanted):  # all layers are looked at
-                setattr(self.layer, name, wanted)
+            fit_to_scan(session, self.layer)
 
     def hide(self) -> None:
         """Take the layer away."""
         layer, self.layer = self.layer, None
-        if layer is not None:
-            with suppress(ValueError):
-                self._session.viewer.layers.remove(layer)
+        take_away(self._session, layer)
 
     def _features(self) -> dict[str, list[str]]:
         return {"label": [line.label for line in self.lines]}
@@ -131,8 +124,6 @@ class MeasureLayer:
     def _make(self, data: list[Any], width: float) -> None:
         from napari.layers import Shapes
 
-        viewer = self._session.viewer
-        active = viewer.layers.selection.active
         self.layer = Shapes(
             data,
             shape_type="path",
@@ -143,11 +134,8 @@ class MeasureLayer:
             text={**_TEXT, "translation": np.array([0.0, *_ABOVE])[-data[0].shape[1] :]},
             opacity=1.0,
             name=NAME,
-            metadata={MARK: {"token": "measurements"}},
         )
-        viewer.layers.append(self.layer)
-        self.layer.editable = False  # napari makes a layer editable when it enters the viewer
-        viewer.layers.selection.active = active
+        put_over_scan(self._session, self.layer)
         self.made.emit(self.layer)
 
     def _write(self, data: list[Any], width: float) -> None:

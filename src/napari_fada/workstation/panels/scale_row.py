@@ -1,15 +1,17 @@
 """Which scale the scan has and where it came from; the ways in which a person says it.
 
-No scale is guessed: it is in the file, in a table, given by the ends of a scale bar and its
-length, by depth ticks that a person confirms, or typed in.
+No scale is guessed: it is in the file, in a table, given by two points or the ends of a scale bar
+and their length, by depth ticks that a person confirms, or typed in.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 from psygnal import Signal
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
@@ -22,17 +24,26 @@ from qtpy.QtWidgets import (
 )
 
 from napari_fada.errors import FadaError, MeasureError
-from napari_fada.measure import Comb, Scale, Scales, read_spacing_table, scale_from_bar
+from napari_fada.measure import (
+    Comb,
+    Scale,
+    Scales,
+    read_spacing_table,
+    scale_from_bar,
+    scale_from_points,
+)
 from napari_fada.measure.calibration import ORIGINS
+from napari_fada.records.annotation import Point
 from napari_fada.records.rows import WHOLE
 from napari_fada.workstation.panels.ticks import TicksDialog
+from napari_fada.workstation.ruler import Ruler
 from napari_fada.workstation.session import Session
 from napari_fada.workstation.tick_search import TickSearch, proposal
 
 NO_SCALE = "No scale: there are no millimetres."
 NO_TICKS = (
-    "No depth ticks were found along the edges of this scan. Set two points of the class "
-    "ScaleBarKpoints on its ruler and use “From the scale bar…”."
+    "No depth ticks were found along the edges of this scan. Use “From two points…” on its ruler, "
+    "if it has one."
 )
 
 
@@ -52,6 +63,7 @@ class ScaleRow(QWidget):
         self._session = session
         self._asked = ""  # the scan whose ticks were asked for
         self.search = TickSearch(self._on_ticks)
+        self.ruler = Ruler(session, self.ask_length)
         self.told = QLabel(NO_SCALE)
         self.told.setWordWrap(True)
         self.button = QPushButton("Scale")
@@ -64,8 +76,13 @@ class ScaleRow(QWidget):
                 self.from_table,
             ),
             (
+                "From two points…",
+                "Drag a line over a length that you know, and type it",
+                self.from_points,
+            ),
+            (
                 "From the scale bar…",
-                "Ends as ScaleBarKpoints, or any two points; type the length",
+                "Its ends are annotated as ScaleBarKpoints; type the length",
                 self.from_bar,
             ),
             (
@@ -161,6 +178,33 @@ class ScaleRow(QWidget):
         who = "1 scan has its" if count == 1 else f"{count} scans have their"
         self._session.say(f"{who} scale from {path.name}.{more}")
         self.changed.emit()
+
+    def from_points(self) -> None:
+        """Let a line be dragged on the scan, then ask for its length."""
+        self.ruler.take()
+
+    def ask_length(self, a: Point, b: Point) -> QInputDialog:
+        """Ask for the length of a line that was dragged."""
+        dialog = QInputDialog(self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setWindowTitle("Two points")
+        dialog.setInputMode(QInputDialog.InputMode.DoubleInput)
+        dialog.setDoubleRange(0.1, 1000.0)
+        dialog.setDoubleDecimals(2)
+        dialog.setDoubleValue(10.0)
+        dialog.setLabelText(f"Length of the line ({math.dist(a, b):.1f} px) in mm")
+        dialog.doubleValueSelected.connect(lambda length: self.take_points(a, b, length))
+        dialog.finished.connect(self.ruler.put_down)
+        dialog.move(self.mapToGlobal(self.rect().bottomLeft()))  # beside the scan, not over it
+        dialog.show()
+        return dialog
+
+    def take_points(self, a: Point, b: Point, length_mm: float) -> None:
+        """Take the scale from two points of the scan and their length."""
+        try:
+            self.take(scale_from_points(a, b, length_mm))
+        except MeasureError as error:
+            self._session.say_error(error)
 
     def from_bar(self) -> None:
         """Ask for the length between the ends of the scale bar."""

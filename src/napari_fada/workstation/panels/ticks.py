@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from qtpy.QtCore import Qt
@@ -20,9 +19,8 @@ from qtpy.QtWidgets import (
 
 from napari_fada.errors import MeasureError
 from napari_fada.measure import NOTICE, Comb, Scale, proposed_length, scale_from_ticks
-from napari_fada.workstation.coordinates import to_layer
-from napari_fada.workstation.layers import MARK
 from napari_fada.workstation.measure_layer import COLOUR
+from napari_fada.workstation.over_scan import put_over_scan, take_away, vertices_over_scan
 from napari_fada.workstation.session import Session
 from napari_fada.workstation.theme import tone
 from napari_fada.workstation.tick_search import default_ticks
@@ -135,35 +133,24 @@ class TicksDialog(QDialog):
     def _draw(self, points: list[tuple[float, float]]) -> None:
         """Mark the chosen ticks on the scan; they are no records."""
         session = self._session
-        image = session.layers.image if session.layers is not None else None
         self._hide()
-        if image is None or not points:
+        if session.layers is None or not points:
             return
         from napari.layers import Points
 
-        moving = image.ndim == 3 and not image.rgb
-        viewer = session.viewer
-        active = viewer.layers.selection.active
         self._layer = Points(
-            to_layer(points, session.frame if moving else None),
+            vertices_over_scan(session, points),
             size=7,
             symbol="ring",
             face_color=COLOUR,
             border_color=COLOUR,
             name=NAME,
-            metadata={MARK: {"token": "measurements"}},
         )
-        for name in ("scale", "translate"):
-            setattr(self._layer, name, getattr(image, name)[-self._layer.ndim :])
-        viewer.layers.append(self._layer)
-        self._layer.editable = False
-        viewer.layers.selection.active = active
+        put_over_scan(session, self._layer)
 
     def _hide(self) -> None:
         layer, self._layer = self._layer, None
-        if layer is not None:
-            with suppress(ValueError):
-                self._session.viewer.layers.remove(layer)
+        take_away(self._session, layer)
 
     def _leave(self) -> None:
         self.reject()

@@ -1,0 +1,49 @@
+"""Layers of ours that lie over the scan for a while and are no records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from napari_fada.workstation.coordinates import Vertices, to_layer
+from napari_fada.workstation.layers import MARK
+from napari_fada.workstation.session import Session
+
+
+def vertices_over_scan(session: Session, points: Iterable[tuple[float, float]]) -> Vertices:
+    """Turn record points into vertices on the frame that is shown; on clips they carry it."""
+    image = session.layers.image if session.layers is not None else None
+    moving = image is not None and image.ndim == 3 and not image.rgb
+    return to_layer(points, session.frame if moving else None)
+
+
+def put_over_scan(session: Session, layer: Any) -> None:
+    """Lay a layer over the scan; it cannot be edited, and the chosen layer stays chosen."""
+    viewer = session.viewer
+    active = viewer.layers.selection.active
+    layer.metadata = {MARK: {"token": "measurements"}}
+    fit_to_scan(session, layer)
+    viewer.layers.append(layer)
+    layer.editable = False  # napari makes a layer editable when it enters the viewer
+    viewer.layers.selection.active = active
+
+
+def fit_to_scan(session: Session, layer: Any) -> None:
+    """Give a layer the place and size of the scan; all layers are looked at if that changes it."""
+    image = session.layers.image if session.layers is not None else None
+    if image is None:
+        return
+    for name in ("scale", "translate"):
+        wanted = getattr(image, name)[-layer.ndim :]
+        if not np.array_equal(getattr(layer, name), wanted):
+            setattr(layer, name, wanted)
+
+
+def take_away(session: Session, layer: Any) -> None:
+    """Take such a layer away, if it is still there."""
+    if layer is not None:
+        with suppress(ValueError):
+            session.viewer.layers.remove(layer)
