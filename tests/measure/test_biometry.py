@@ -290,3 +290,23 @@ def test_nothing_there_and_a_proposed_scale_measure_nothing() -> None:
     assert measure_frame([], MM, SIZE) == measure_frame([], None, SIZE)
     ticks = Scales([replace(MM, origin="depth-ticks", proposed=True)])
     assert measure_frame([outline("Brain", 400, 270, 220, 175, 0)], ticks, SIZE).get("hc") is None
+
+
+def test_any_outline_and_any_pair_of_points_has_a_length() -> None:
+    ring = ((100.0, 100.0), (180.0, 100.0), (180.0, 160.0), (100.0, 160.0))
+    outline = Annotation("thorax", "polygon", ring, source="expert", status="accepted")
+    points = ((50.0, 50.0), (80.0, 90.0), (0.0, 0.0))
+    pair = Annotation(
+        "vein", "keypoints", points, visibility=(2, 1, 0), source="expert", status="accepted"
+    )
+    found = measure_frame([outline, pair], Scale(0.5, 0.5, "user"), (400, 300))
+    lengths = {m.category: m for m in found.measured if m.name == "length"}
+    assert lengths["thorax"].value == pytest.approx(50.0)  # its diagonal
+    assert lengths["vein"].value == pytest.approx(25.0)
+    (shape,) = lengths["vein"].shapes
+    assert (shape.kind, shape.uid) == ("caliper", pair.uid)
+    # Points with a name of their own are not measured twice, and the bar of the scale not at all.
+    for name in ("CRL_KP", "ScaleBarKpoints"):
+        other = Annotation(name, "keypoints", points[:2], source="expert", status="accepted")
+        again = measure_frame([other], Scale(0.5, 0.5, "user"), (400, 300))
+        assert again.get("length") is None

@@ -8,6 +8,7 @@ Conventions: skull and skin are outlined on their outer side (ISUOG, INTERGROWTH
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from napari_fada.errors import MeasureError
@@ -30,6 +31,9 @@ FEMUR = "legs"
 FEMUR_VIEWS = frozenset({"FL_PLANE", "FL"})
 NT_WINDOW = (45.0, 84.0)
 """CRL in mm (11+0 to 13+6) for which the thickness of the nuchal translucency means something."""
+
+_NAMED_POINTS = frozenset({"CRL_KP", "CRL", "NTKpoints", "NT", "LV", FEMUR, "ScaleBarKpoints"})
+"""Classes of keypoints that are measured under a name of their own, or are the scale."""
 
 NO_SCALE = "there is no scale: no millimetres"
 SQUARE = "pixels taken as square: there is no scale"
@@ -363,22 +367,41 @@ def _progress(frame: _Frame) -> Iterator[Item]:
 
 
 def _any(frame: _Frame) -> Iterator[Item]:
-    """Areas and borders of all outlines."""
+    """Areas, borders and lengths of all outlines, lengths between all pairs of points."""
     for record in frame.records:
         scale = frame.scale_at(record)
-        if record.kind == "polygon" and scale is not None:
+        if record.kind == "keypoints" and scale is not None:
+            yield from _pair(frame, record, scale)
+        elif record.kind == "polygon" and scale is not None:
             shapes = (Shape("outline", record.points, record.category, record.uid),)
-            for name, value, unit in (
-                ("area", area_mm2(record, scale), "mm²"),
-                ("perimeter", perimeter_mm(record, scale), "mm"),
-            ):
+            values = [
+                ("area", area_mm2(record, scale), "mm²", "outline"),
+                ("perimeter", perimeter_mm(record, scale), "mm", "outline"),
+            ]
+            with suppress(MeasureError):  # it has an area of zero, which is told by the number
+                line = longest(record, scale)
+                values.append(("length", line.length, "mm", "largest diameter of the outline"))
+            for name, value, unit, how in values:
                 yield Measurement(
-                    *(name, value, unit, "outline", record.category, record.source),
+                    *(name, value, unit, how, record.category, record.source),
                     *(scale.origin, (record.uid,), shapes),
                     note=_words(frame.note(record), scale.note),
                 )
         elif record.kind == "polygon":
             yield _not("area", record, NO_SCALE)
+
+
+def _pair(frame: _Frame, record: Annotation, scale: Scale) -> Iterator[Item]:
+    """Return the distance of two points that have no name of their own."""
+    ends = visible_points(record)
+    if record.category in _NAMED_POINTS or len(ends) != 2:
+        return
+    line = between(ends, scale)
+    shape = Shape("caliper", line.ends, "length", record.uid)
+    yield _mm(
+        *("length", line.length, "distance of two points", record, scale, (shape,)),
+        frame.note(record),
+    )
 
 
 def _common(
