@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -159,6 +160,17 @@ def test_a_click_changes_nothing(desk, scan):
     drag(layer, at(150, 80))
     drag(layer, at(20, 20), at(60, 60))  # on nothing
     assert desk.kept() == [record]
+
+
+def test_an_end_beside_the_scan_does_not_jump_and_one_on_it_stays_on_it(desk, scan):
+    ring = Ellipse(100, 36, 60, 40, 0.0).polygon()  # its upper end lies 4 px above the scan
+    record = replace(head(), points=ring)
+    layer = start(desk, scan, record)
+    desk.widget.measures.drag.click()
+    drag(layer, at(100, -4), at(100, -3))
+    assert value(desk, "bpd_oo") == pytest.approx(0.5 * 79.0, abs=0.02)
+    drag(layer, at(160, 36), at(230, 36))
+    assert value(desk, "ofd") == pytest.approx(0.5 * 160.0, abs=0.05)  # from 40 to the edge at 200
 
 
 def test_the_tangent_is_no_handle(desk, scan):

@@ -236,9 +236,10 @@ class CaliperTool:
             return ellipse_dragged(record, shape, start, now, scale, size)
         ends = [shape.points[0], shape.points[1]]
         k = 0 if grip.part == "first" else 1
-        # The end keeps its distance to the mouse, and stays on the scan.
-        x, y = ends[k][0] + by[0], ends[k][1] + by[1]
-        ends[k] = (min(max(x, 0.0), float(width)), min(max(y, 0.0), float(height)))
+        # The end keeps its distance to the mouse. It stays on the scan, unless it was beside it.
+        x, y = ends[k]
+        left, right, top, bottom = min(0.0, x), max(width, x), min(0.0, y), max(height, y)
+        ends[k] = (min(max(x + by[0], left), right), min(max(y + by[1], top), bottom))
         return caliper_dragged(record, shape, (ends[0], ends[1]), scale, size)
 
     def _commit(self, record: Annotation, grip: Grip, new: Annotation) -> bool:
