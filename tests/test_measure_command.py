@@ -70,6 +70,18 @@ def test_without_a_scale_the_row_says_why(heads: Path) -> None:
         assert float(row["cephalic_index"]) > 60
 
 
+def test_the_table_may_lie_among_the_scans(heads: Path, data_dir: Path) -> None:
+    images = heads / "images"
+    out = images / "hc.csv"
+    spacing = images / "spacing.csv"
+    spacing.write_bytes((data_dir / "hc18" / "measurements.csv").read_bytes())
+    names = {path.name for path in images.glob("*.png")}
+    for _ in range(2):  # the second time the table of the first lies there
+        measure(images, "--model", "fada-mini", "--spacing", spacing, "--out", out)
+        assert set(rows_of(out)) == names
+    assert {path.name for path in images.iterdir()} == names | {out.name, spacing.name}
+
+
 def test_what_cannot_be_measured_is_a_row_with_a_reason(heads: Path) -> None:
     first, second, third, *_ = sorted((heads / "images").iterdir())
     (heads / "masks" / first.name).unlink()

@@ -92,7 +92,7 @@ def measure(
             events = measuring.measure_scans(
                 engine, folder, table=table, frames=frames, edge=edge, cancel=cancel
             )
-        writing = out.with_name(out.name + ".part")
+        writing = out.with_name(f".{out.name}.part")  # hidden: FOLDER may hold it
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
             with (
