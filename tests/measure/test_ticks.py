@@ -92,6 +92,13 @@ def test_dark_ticks_on_light_and_colour_images() -> None:
     assert comb.spacing == pytest.approx(40.0, abs=0.1)
 
 
+def test_twelve_bits_are_looked_at_as_eight() -> None:
+    deep = ruler(40.0).astype(np.uint16) * 16
+    (comb,) = find_ticks(deep)
+    assert comb.spacing == pytest.approx(40.0, abs=0.1)
+    assert find_ticks(speckle(500, 700).astype(np.uint16) * 16) == ()
+
+
 @pytest.mark.parametrize(
     "image",
     [

@@ -110,6 +110,8 @@ def find_ticks(image: NDArray[np.generic]) -> tuple[Comb, ...]:
         grey = grey[..., :3].mean(axis=2)
     if min(grey.shape) < 4 * _THIN:
         return ()
+    if grey.max() > 255:  # more than eight bits
+        grey = grey * (255 / grey.max())
     found = [comb for edge in EDGES if (comb := _comb(grey, edge)) is not None]
     return tuple(sorted(found, key=lambda c: -len(c.places)))
 
