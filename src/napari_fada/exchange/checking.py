@@ -62,7 +62,7 @@ def checked(annotation: Annotation, size: tuple[int, int]) -> tuple[Annotation |
 
 def _reach(annotation: Annotation, size: tuple[int, int]) -> float:
     """Return how far the farthest point lies outside (0: none does)."""
-    hidden = annotation.visibility or (2,) * len(annotation.points)
+    hidden = annotation.seen
     points = [p for p, v in zip(annotation.points, hidden, strict=True) if v]
     points += [p for ring in annotation.rings for p in ring]
     return max(

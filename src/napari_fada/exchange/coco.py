@@ -107,7 +107,7 @@ def annotation_object(
         found["polygon"] = outline
         found["segmentation"] = outline if polygons and len(outline) == 1 else segmentation
     if record.kind == "keypoints":
-        seen = record.visibility or (2,) * len(record.points)
+        seen = record.seen
         points = zip(record.points, seen, strict=True)
         found["keypoints"] = [n for (x, y), v in points for n in (*_rounded((x, y)), v)]
         found["num_keypoints"] = sum(v > 0 for v in seen)

@@ -51,7 +51,7 @@ def region(record: Annotation, source: Source) -> Any:
         [source.frame_number] if source.frame_number else None,
     )
     if record.kind == "keypoints":
-        seen = record.visibility or (2,) * len(record.points)
+        seen = record.seen
         points = [p for p, v in zip(record.points, seen, strict=True) if v]
         kind = "POINT" if len(points) == 1 else "POLYLINE"  # a region may not be a MULTIPOINT
         return ImageRegion(kind, np.array(points, float), image)

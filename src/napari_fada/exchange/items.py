@@ -152,7 +152,7 @@ def _build(
 
 def _keypoints(record: Annotation, place: int, size: tuple[int, int]) -> Item:
     points = pixels_to_grid(record.points, *size)
-    visibility = record.visibility or (2,) * len(points)
+    visibility = record.seen
     seen = [p for p, v in zip(points, visibility, strict=True) if v] or list(points)
     answer = {
         "bbox_2d": list(_box(seen)),

@@ -47,7 +47,7 @@ def shape_objects(frame: FrameRecords) -> list[dict[str, Any]]:
         about = about_record(record)
         if record.kind == "keypoints":
             names = vocabulary().by_name[record.category].points
-            seen = record.visibility or (2,) * len(record.points)
+            seen = record.seen
             for place, (point, v) in enumerate(zip(record.points, seen, strict=True)):
                 more = {"keypoint": place, "visibility": v}
                 told = names[place] if place < len(names) else ""

@@ -127,7 +127,7 @@ def _outline(pen: ImageDraw.ImageDraw, annotation: Annotation, stroke: int) -> N
         line = _line(ring)
         pen.line([*line, line[0]], fill=colour, width=stroke, joint="curve")
     if annotation.kind == "keypoints":
-        visibility = annotation.visibility or (2,) * len(annotation.points)
+        visibility = annotation.seen
         seen = [p for p, v in zip(annotation.points, visibility, strict=True) if v]
         if len(seen) > 1:
             pen.line(_line(tuple(seen)), fill=colour, width=stroke)

@@ -111,7 +111,7 @@ def _scaled(ring: Iterable[Point], size: tuple[int, int]) -> Iterable[float]:
 
 
 def _points(record: Annotation, size: tuple[int, int]) -> Iterable[float]:
-    seen = record.visibility or (2,) * len(record.points)
+    seen = record.seen
     for (x, y), v in zip(record.points, seen, strict=True):
         yield from (x / size[0], y / size[1], v) if v else (0.0, 0.0, 0)
     yield from (0.0,) * (3 * (most_points() - len(record.points)))

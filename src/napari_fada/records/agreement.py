@@ -273,7 +273,7 @@ def _apart(one: Annotation, two: Annotation) -> float:
 
 def seen_points(record: Annotation) -> dict[int, tuple[float, float]]:
     """Return the points that are there, by their number."""
-    seen = record.visibility or (2,) * len(record.points)
+    seen = record.seen
     return {i: p for i, (p, v) in enumerate(zip(record.points, seen, strict=True)) if v}
 
 

@@ -75,6 +75,11 @@ class Annotation:
     rater: str = ""
     created: str = field(default_factory=now)
 
+    @property
+    def seen(self) -> tuple[int, ...]:
+        """The visibility of each point: 2, visible, where nothing is said."""
+        return self.visibility or (2,) * len(self.points)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form (schema ``fada-reading/1``, member of ``annotations``)."""
         out: dict[str, Any] = {

@@ -115,7 +115,7 @@ def raster_window(annotation: Annotation, shape: tuple[int, int]) -> tuple[int, 
     """
     height, width = shape
     if annotation.kind == "keypoints":
-        visibility = annotation.visibility or (2,) * len(annotation.points)
+        visibility = annotation.seen
         mask = np.zeros(shape, bool)
         for (x, y), v in zip(annotation.points, visibility, strict=True):
             if v and 0 <= x < width and 0 <= y < height:

@@ -118,7 +118,7 @@ class ConflictLayers:
     def _moved_points(self, layer: Any, shape: tuple[int, int]) -> Annotation | None:
         """Return the keypoints where their rings lie now; None if a ring is gone or too many."""
         assert self._draft is not None
-        seen = [i for i, v in enumerate(_visibility(self._draft)) if v]
+        seen = [i for i, v in enumerate(self._draft.seen) if v]
         if len(layer.data) != len(seen):
             return None
         points = list(self._draft.points)
@@ -196,19 +196,15 @@ class ConflictLayers:
                 self._session.viewer.layers.remove(layer)
 
 
-def _visibility(record: Annotation) -> tuple[int, ...]:
-    return record.visibility or (2,) * len(record.points)
-
-
 def _shapes(record: Annotation, frame: int | None, unit: float) -> tuple[list[Any], list[str]]:
     """Return the vertices and kinds of shapes that show a record; keypoints are small rings."""
     if record.kind == "keypoints":
         r = POINT_SIZE * unit
         return [
             to_layer(((x - r, y - r), (x + r, y - r), (x + r, y + r), (x - r, y + r)), frame)
-            for (x, y), seen in zip(record.points, _visibility(record), strict=True)
+            for (x, y), seen in zip(record.points, record.seen, strict=True)
             if seen
-        ], ["ellipse"] * sum(bool(v) for v in _visibility(record))
+        ], ["ellipse"] * sum(bool(v) for v in record.seen)
     rows = codec.rows_of(frame or 0, record)
     kind = "rectangle" if record.kind == "box" else "polygon"
     return [codec.vertices_of(r, with_frame=frame is not None) for r in rows], [kind] * len(rows)

@@ -250,8 +250,8 @@ def _keypoints(a: Annotation, b: Annotation, t: float) -> Annotation:
     near = a if t < 0.5 else b
     if len(a.points) != len(b.points):
         return replace(a, points=near.points, visibility=near.visibility)
-    seen_a, seen_b = (k.visibility or (2,) * len(k.points) for k in (a, b))
-    seen = near.visibility or (2,) * len(near.points)
+    seen_a, seen_b = (k.seen for k in (a, b))
+    seen = near.seen
     mixed = _ring(_mix(np.array(a.points, float), np.array(b.points, float), t))
     points = tuple(
         m if va and vb else p
