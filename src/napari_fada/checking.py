@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from napari_fada.engines.protocol import Cancel
 from napari_fada.errors import MeasureError, ScanError, ShapeError
 from napari_fada.measure import GestationalAge, Measurement, Scale, Scales, measure_frame
-from napari_fada.measure.calibration import ORIGINS
+from napari_fada.measure.calibration import scale_of_size
 from napari_fada.measure.plausibility import FIELDS, RULES, Finding, findings
 from napari_fada.records.plausibility import Checked
 from napari_fada.records.project import Project
@@ -108,7 +108,8 @@ def scan_findings(project: Project, sha256: str) -> tuple[Finding, ...]:
             if (text := report.fields.get(name, "")) and name not in texts:
                 texts[name] = text
         odd += findings(measured, report.fields, age)
-    odd += findings(everything, texts, age)
+    if len(frames) > 1:
+        odd += findings(everything, texts, age)
     worst: dict[tuple[str, str], Finding] = {}
     for finding in odd:
         key = finding.name, finding.size
@@ -129,17 +130,12 @@ def age_of(project: Project, sha256: str) -> GestationalAge | None:
 def scales_of(project: Project, row: ScanRow) -> Scale | Scales | None:
     """Return the scale of a scan; the file is opened only where its regions may differ."""
     spacing, origin = project.spacing(row)
-    if spacing is None:
-        return None
     if origin == "dicom-region" and row.path is not None:
         try:
             return Scales(scan=open_scan(row.path))
         except (ScanError, OSError):
             pass  # the file has gone: the scale of its main region is in the project
-    try:
-        return Scale(*spacing, origin if origin in ORIGINS else "user")
-    except MeasureError:
-        return None
+    return scale_of_size(spacing, origin)
 
 
 def _kept(worklist: Worklist, found: list[Checked], done: int, total: int) -> Looked:

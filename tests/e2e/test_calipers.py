@@ -18,11 +18,15 @@ from napari_fada.records.ellipse import Ellipse, ellipse_of
 from napari_fada.workstation.measure_layer import NAME
 
 
-def head(**more):
-    ring = Ellipse(100, 80, 50, 40, 0.0).polygon()
+def outline(category, ellipse, **more):
     return Annotation(
-        "head", "polygon", ring, source="expert", status="accepted", rater="ann", **more
+        *(category, "polygon", ellipse.polygon()),
+        **{"source": "expert", "status": "accepted", "rater": "ann", **more},
     )
+
+
+def head(**more):
+    return outline("head", Ellipse(100, 80, 50, 40, 0.0), **more)
 
 
 def at(x, y):
@@ -174,22 +178,8 @@ def test_an_end_beside_the_scan_does_not_jump_and_one_on_it_stays_on_it(desk, sc
 
 
 def test_the_tangent_is_no_handle(desk, scan):
-    bone = Annotation(
-        "pubic_symphysis",
-        "polygon",
-        Ellipse(50, 45, 20, 8, 0.5).polygon(),
-        source="expert",
-        status="accepted",
-        rater="ann",
-    )
-    skull = Annotation(
-        "fetal_head",
-        "polygon",
-        Ellipse(115, 95, 42, 34, 0.2).polygon(),
-        source="expert",
-        status="accepted",
-        rater="ann",
-    )
+    bone = outline("pubic_symphysis", Ellipse(50, 45, 20, 8, 0.5))
+    skull = outline("fetal_head", Ellipse(115, 95, 42, 34, 0.2))
     layer = start(desk, scan, bone, skull)
     panel = desk.widget.measures
     panel.drag.click()

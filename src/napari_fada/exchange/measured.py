@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from napari_fada.errors import MeasureError
 from napari_fada.exchange.frames import FrameRecords
 from napari_fada.measure import FrameMeasurements, Measurement, Scale, measure_frame
-from napari_fada.measure.calibration import ORIGINS
+from napari_fada.measure.calibration import scale_of_size
 
 
 def scale_of_frame(frame: FrameRecords) -> Scale | None:
     """Return the scale of a frame; None if it has none that a scan can have."""
-    if frame.spacing_mm is None:
-        return None
-    y, x = frame.spacing_mm
-    origin = frame.spacing_origin if frame.spacing_origin in ORIGINS else "user"
-    try:
-        return Scale(y, x, origin)
-    except MeasureError:
-        return None
+    return scale_of_size(frame.spacing_mm, frame.spacing_origin)
 
 
 def measured(frame: FrameRecords) -> FrameMeasurements:

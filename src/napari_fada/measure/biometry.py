@@ -28,11 +28,12 @@ from napari_fada.records.geometry import area, bounds
 HEADS = ("Brain", "head", "fetal_head", "H")
 ABDOMENS = ("abdomen", "AB")
 FEMUR = "legs"
+CROWN_RUMP = ("CRL_KP", "CRL")
 FEMUR_VIEWS = frozenset({"FL_PLANE", "FL"})
 NT_WINDOW = (45.0, 84.0)
 """CRL in mm (11+0 to 13+6) for which the thickness of the nuchal translucency means something."""
 
-_NAMED_POINTS = frozenset({"CRL_KP", "CRL", "NTKpoints", "NT", "LV", FEMUR, "ScaleBarKpoints"})
+_NAMED_POINTS = frozenset({*CROWN_RUMP, "NTKpoints", "NT", "LV", FEMUR, "ScaleBarKpoints"})
 """Classes of keypoints that are measured under a name of their own, or are the scale."""
 
 NO_SCALE = "there is no scale: no millimetres"
@@ -230,7 +231,7 @@ def _femur(frame: _Frame) -> Iterator[Item]:
 
 
 def _crown_rump(frame: _Frame) -> Iterator[Item]:
-    record = frame.best("CRL_KP") or frame.best("CRL")
+    record = frame.best(*CROWN_RUMP)
     if record is not None:
         yield from _line(
             *(frame, record, "crl", "a box has no length: set crown and rump as points"),

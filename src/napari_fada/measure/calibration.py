@@ -107,10 +107,18 @@ class Scale:
 
 def scale_of(spacing: Spacing | None) -> Scale | None:
     """Return the scale that a file states; None if it states none that a scan can have."""
-    if spacing is None:
+    return None if spacing is None else scale_of_size((spacing.y, spacing.x), spacing.origin)
+
+
+def scale_of_size(size: tuple[float, float] | None, origin: str) -> Scale | None:
+    """Return the scale of a size of a pixel (y, x) in mm; None if no scan can have it.
+
+    An origin that is not known here, as of a newer version, counts as a person's word.
+    """
+    if size is None:
         return None
     try:
-        return Scale(spacing.y, spacing.x, spacing.origin)
+        return Scale(*size, origin if origin in ORIGINS else "user")
     except MeasureError:
         return None
 
@@ -169,7 +177,7 @@ def scale_from_bar(annotations: Iterable[Annotation], length_mm: float | None) -
 
 def visible_points(record: Annotation) -> list[Point]:
     """Return the keypoints of a record that are not absent."""
-    seen = record.visibility or (2,) * len(record.points)
+    seen = record.seen
     return [p for p, v in zip(record.points, seen, strict=True) if v]
 
 

@@ -139,10 +139,8 @@ def _mapped(
     record: Annotation, change: Callable[[Points], Points], scale: Scale | None
 ) -> Annotation:
     def ring(points: Ring) -> Ring:
-        out = change(_mm(points, scale))
-        if scale is not None:
-            out = out / (scale.x, scale.y)
-        return tuple((float(x), float(y)) for x, y in out)
+        out: list[Point] = [(x, y) for x, y in change(_mm(points, scale)).tolist()]
+        return scale.to_pixels(out) if scale else tuple(out)
 
     return replace(record, points=ring(record.points), rings=tuple(map(ring, record.rings)))
 
@@ -181,7 +179,7 @@ def _axis_near(
 
 def _with_visible(record: Annotation, ends: tuple[Point, Point]) -> Ring:
     """Return keypoints with the two that can be seen elsewhere."""
-    seen = record.visibility or (2,) * len(record.points)
+    seen = record.seen
     left = iter(ends)
     return tuple(next(left) if v else p for p, v in zip(record.points, seen, strict=True))
 

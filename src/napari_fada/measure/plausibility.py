@@ -13,7 +13,7 @@ from scipy.optimize import brentq
 
 from napari_fada.errors import MeasureError
 from napari_fada.measure.ages import GestationalAge, stated_age, weeks_days
-from napari_fada.measure.dating import derive_all, sizes_of
+from napari_fada.measure.dating import NAMES, derive_all, sizes_of
 from napari_fada.measure.formulas import formulas
 from napari_fada.measure.growth import band_at, growth_score, mean_sd
 from napari_fada.measure.results import Measurement
@@ -40,8 +40,7 @@ _COMPARED = {
     "crl": "intergrowth_crl",
 }
 #: How they are called in a finding.
-_CALLED = {"hc": "HC", "bpd_oo": "BPD", "ofd": "OFD", "ac": "AC", "fl": "FL", "crl": "CRL"}
-_CALLED["nt"] = "NT"
+_CALLED = {**NAMES, "bpd_oo": "BPD", "nt": "NT"}
 
 
 @dataclass(frozen=True, slots=True)

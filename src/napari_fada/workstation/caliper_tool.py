@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
 from shapely import LineString
 from shapely import Point as ShapelyPoint
 
@@ -21,11 +20,11 @@ from napari_fada.measure import Scale
 from napari_fada.measure.dragging import caliper_dragged, ellipse_dragged, moved
 from napari_fada.measure.results import Shape
 from napari_fada.records.annotation import Annotation, Point
-from napari_fada.workstation import napari_private as private
 from napari_fada.workstation import shape_targets as targets
 from napari_fada.workstation.coordinates import from_layer
 from napari_fada.workstation.desk import Edit, corrected
 from napari_fada.workstation.measure_layer import LABELS, MeasureLayer
+from napari_fada.workstation.over_scan import screen_pixel
 from napari_fada.workstation.session import Session
 
 END, LINE = 10.0, 7.0
@@ -161,31 +160,28 @@ class CaliperTool:
                 return min(near, key=lambda pair: pair[0])[1]
         return None
 
-    def _unit(self, layer: Any) -> float:
-        scale = float(np.abs(layer.scale[-1])) or 1.0
-        return 1.0 / (private.zoom(self._session.viewer) * scale)
-
     def _hover(self, layer: Any, event: Any) -> None:
-        found = self.grip(_point(layer, event), self._unit(layer))
+        found = self.grip(_point(layer, event), screen_pixel(self._session, layer))
         layer.cursor = "standard" if found is None else "pointing"
 
     # Dragging
 
     def _drag(self, layer: Any, event: Any) -> Iterator[None]:
         start = _point(layer, event)
-        found = self.grip(start, self._unit(layer))
+        found = self.grip(start, screen_pixel(self._session, layer))
         record = self._taken(found)
         if found is None or record is None:
             return
         self._let_go = False
-        frame = self._session.frame
+        frame, scale = self._session.frame, self._scale_of(record)
         new: Annotation | None = None
         problem = ""
         yield
         while event.type == "mouse_move":
             if not self._let_go:
                 try:
-                    new, problem = self._changed(record, found, start, _point(layer, event)), ""
+                    now = _point(layer, event)
+                    new, problem = self._changed(record, found, start, now, scale), ""
                     self._show(new)
                 except MeasureError as error:  # said when it is let go
                     problem = str(error)
@@ -225,8 +221,10 @@ class CaliperTool:
             return None
         return record
 
-    def _changed(self, record: Annotation, grip: Grip, start: Point, now: Point) -> Annotation:
-        scale, shape = self._scale_of(record), grip.shape
+    def _changed(
+        self, record: Annotation, grip: Grip, start: Point, now: Point, scale: Scale | None
+    ) -> Annotation:
+        shape = grip.shape
         height, width = self._session.frame_shape
         size = (width, height)
         by = (now[0] - start[0], now[1] - start[1])

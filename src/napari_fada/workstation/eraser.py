@@ -20,6 +20,7 @@ from napari_fada.workstation import napari_private as private
 from napari_fada.workstation import shape_targets as targets
 from napari_fada.workstation.coordinates import from_layer
 from napari_fada.workstation.desk import Edit, corrected
+from napari_fada.workstation.over_scan import screen_pixel
 from napari_fada.workstation.session import Session
 
 RADIUS = 9.0
@@ -101,8 +102,7 @@ class Eraser:
 
     def _radius(self, layer: Any) -> float:
         """Return the radius in pixels of the scan."""
-        scale = float(np.abs(layer.scale[-1])) or 1.0
-        return RADIUS / (private.zoom(self._session.viewer) * scale)
+        return RADIUS * screen_pixel(self._session, layer)
 
     def _drag(self, layer: Any, event: Any) -> Iterator[None]:
         radius = self._radius(layer)

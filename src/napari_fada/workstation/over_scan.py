@@ -1,4 +1,4 @@
-"""Layers of ours that lie over the scan for a while and are no records."""
+"""Layers of ours that lie over the scan for a while and are no records, and where the mouse is."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_fada.workstation import napari_private as private
 from napari_fada.workstation.coordinates import Vertices, to_layer
 from napari_fada.workstation.layers import MARK
 from napari_fada.workstation.session import Session
@@ -40,6 +41,12 @@ def fit_to_scan(session: Session, layer: Any) -> None:
         wanted = getattr(image, name)[-layer.ndim :]
         if not np.array_equal(getattr(layer, name), wanted):
             setattr(layer, name, wanted)
+
+
+def screen_pixel(session: Session, layer: Any) -> float:
+    """Return how many pixels of the scan, as a layer shows it, one pixel of the screen takes."""
+    scale = float(np.abs(layer.scale[-1])) or 1.0
+    return 1.0 / (private.zoom(session.viewer) * scale)
 
 
 def take_away(session: Session, layer: Any) -> None:

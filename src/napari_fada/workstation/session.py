@@ -13,8 +13,8 @@ from napari_fada.errors import FadaError, LockedError, NotWrittenError
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.pending import Waiting, WaitingEdit, WaitingReport
 from napari_fada.records.project import KEEP, Project
+from napari_fada.records.rows import WHOLE, Report
 from napari_fada.records.rows import Edit as Done
-from napari_fada.records.rows import Report
 from napari_fada.vocabulary import vocabulary
 from napari_fada.workstation import frame_window
 from napari_fada.workstation.desk import Edit, corrected
@@ -327,6 +327,17 @@ class Session(ListSession):
             if record.category != name:
                 edit.replace[record.uid] = corrected(record, self._rater, category=name)
         return bool(edit) and self.commit(edit)
+
+    def tell_scan(self, values: Mapping[str, str | None], label: str) -> bool:
+        """Keep what a person says of the scan as a whole; False (and why) if that cannot be."""
+        if self.scan is None:
+            return False
+        try:
+            self.project.set_state(self.scan.sha256, WHOLE, values, label=label)
+        except FadaError as error:
+            self.say_error(error)
+            return False
+        return True
 
     # Report
 

@@ -7,6 +7,7 @@ click only.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 
 from qtpy.QtCore import Qt, QTimer
@@ -33,10 +34,10 @@ from napari_fada.measure import (
     Scales,
     measure_frame,
 )
+from napari_fada.measure.biometry import CROWN_RUMP
 from napari_fada.measure.calibration import ORIGINS, scale_for
 from napari_fada.measure.plausibility import findings
 from napari_fada.records.annotation import Annotation
-from napari_fada.records.rows import WHOLE
 from napari_fada.workstation.caliper_tool import CaliperTool
 from napari_fada.workstation.measure_layer import MeasureLayer
 from napari_fada.workstation.panels.growth import GrowthDialog
@@ -244,7 +245,7 @@ class MeasuresPanel(QWidget):
         """Show the growth curves with what was measured now."""
         dialog = GrowthDialog(
             *(self.measured.measured, self),
-            self.crown_rump_lengths(self.scaling.scales()),
+            tuple(self.crown_rump_lengths(self.scaling.scales())),
             kept=self.age(),
             on_keep=self.keep_age,
         )
@@ -252,22 +253,20 @@ class MeasuresPanel(QWidget):
         dialog.show()
         return dialog
 
-    def crown_rump_lengths(self, scales: Scales | None) -> list[tuple[int, Measurement]]:
-        """Return the other frames of the scan with a crown-rump length, and it."""
+    def crown_rump_lengths(self, scales: Scales | None) -> Iterator[tuple[int, Measurement]]:
+        """Give the other frames of the scan with a crown-rump length, and it."""
         session = self._session
         scan = session.scan
         if scan is None:
-            return []
+            return
         size = scan.width, scan.height
-        found = []
         for frame, records in sorted(session.records.items()):
             if frame == session.frame:
                 continue
-            names = [r for r in records if r.category in ("CRL_KP", "CRL")]
+            names = [r for r in records if r.category in CROWN_RUMP]
             crl = measure_frame(names, scales, size).get("crl") if names else None
             if crl is not None:
-                found.append((frame, crl))
-        return found
+                yield frame, crl
 
     def age(self) -> GestationalAge | None:
         """Return the gestational age that was kept with the scan, if any."""
@@ -276,20 +275,13 @@ class MeasuresPanel(QWidget):
 
     def keep_age(self, age: GestationalAge | None) -> None:
         """Keep an age with the scan, without dates; None: forget it."""
-        session = self._session
-        if session.scan is None:
-            return
         text = None
         if age is not None:
             note = "by the last period" if age.origin == "lmp" else age.note
             text = json.dumps(replace(age, note=note).to_dict(), ensure_ascii=False)
         label = "Gestational age" if text else "Gestational age forgotten"
-        try:
-            session.project.set_state(session.scan.sha256, WHOLE, {"age": text}, label=label)
-        except FadaError as error:
-            session.say_error(error)
-            return
-        self.measure()
+        if self._session.tell_scan({"age": text}, label):
+            self.measure()
 
     # The report
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from psygnal import Signal
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
+    QDialog,
     QFileDialog,
     QHBoxLayout,
     QInputDialog,
@@ -195,8 +196,7 @@ class ScaleRow(QWidget):
         dialog.setLabelText(f"Length of the line ({math.dist(a, b):.1f} px) in mm")
         dialog.doubleValueSelected.connect(lambda length: self.take_points(a, b, length))
         dialog.finished.connect(self.ruler.put_down)
-        dialog.move(self.mapToGlobal(self.rect().bottomLeft()))  # beside the scan, not over it
-        dialog.show()
+        self._show_beside(dialog)
         return dialog
 
     def take_points(self, a: Point, b: Point, length_mm: float) -> None:
@@ -246,9 +246,13 @@ class ScaleRow(QWidget):
     def ask(self, combs: tuple[Comb, ...]) -> TicksDialog:
         """Show ticks on the scan and ask how far apart they are."""
         dialog = TicksDialog(self._session, combs, self.take, self)
-        dialog.move(self.mapToGlobal(self.rect().bottomLeft()))  # beside the scan, not over it
-        dialog.show()
+        self._show_beside(dialog)
         return dialog
+
+    def _show_beside(self, dialog: QDialog) -> None:
+        """Show a dialog below this row: what it asks about is looked at on the scan."""
+        dialog.move(self.mapToGlobal(self.rect().bottomLeft()))
+        dialog.show()
 
     def _on_ticks(self) -> None:
         asked, self._asked = self._asked, ""
@@ -274,15 +278,8 @@ class ScaleRow(QWidget):
         self._keep(None, "Scale taken back")
 
     def _keep(self, text: str | None, label: str) -> None:
-        session = self._session
-        if session.scan is None:
-            return
-        try:
-            session.project.set_state(session.scan.sha256, WHOLE, {"scale": text}, label=label)
-        except FadaError as error:
-            session.say_error(error)
-            return
-        self.changed.emit()
+        if self._session.tell_scan({"scale": text}, label):
+            self.changed.emit()
 
 
 def _json(scale: Scale) -> str:

@@ -17,9 +17,9 @@ from qtpy.QtWidgets import (
 
 from napari_fada.workstation import scan_layers
 from napari_fada.workstation.session import Session
+from napari_fada.workstation.worklist.open_button import SCANS
 
 DEFAULT_MODEL = "fada-mini"
-FILTER = "Scans (*.png *.jpg *.jpeg *.tif *.tiff *.bmp *.dcm *.dicom *.mp4 *.avi);;All files (*)"
 
 
 class SourcePanel(QWidget):
@@ -106,7 +106,7 @@ class SourcePanel(QWidget):
             self,
             "Open a scan",
             "",
-            FILTER,
+            SCANS,
         )
         if path:
             self._session.open_path(Path(path))

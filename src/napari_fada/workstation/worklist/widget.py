@@ -13,8 +13,6 @@ from qtpy.QtWidgets import (
     QDockWidget,
     QHBoxLayout,
     QLabel,
-    QProgressBar,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -45,6 +43,7 @@ from napari_fada.workstation.worklist.open_button import OpenButton
 from napari_fada.workstation.worklist.pictures import Pictures
 from napari_fada.workstation.worklist.placing import put_with_layers
 from napari_fada.workstation.worklist.plausibility_work import PlausibilityWork
+from napari_fada.workstation.worklist.progress_row import ProgressRow
 from napari_fada.workstation.worklist.row_menu import RowMenu
 from napari_fada.workstation.worklist.scan_table import ScanTable
 from napari_fada.workstation.worklist.table_model import SIDE, WORDS, WorklistModel
@@ -118,22 +117,9 @@ class WorklistWidget(QWidget):
             "No scan is listed yet.\n\nOpen a folder or a list of files,\nor drop them here."
         )
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.progress = QProgressBar()
-        self.progress.setFixedHeight(6)
-        self.progress.setTextVisible(False)
-        self.progress_text = QLabel()
-        self.cancel = QToolButton()
-        self.cancel.setText("✕")
-        self.cancel.setToolTip("Stop; what is left is opened when the list is next shown")
-        self.cancel.clicked.connect(self.files.cancel)
-        self.cancel.clicked.connect(self.plausibility.cancel)
-        self.progress_row = QWidget()
-        row = QHBoxLayout(self.progress_row)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.progress_text)
-        row.addWidget(self.progress, 1)
-        row.addWidget(self.cancel)
-        self.progress_row.hide()
+        self.progress = ProgressRow()
+        self.progress.cancel.clicked.connect(self.files.cancel)
+        self.progress.cancel.clicked.connect(self.plausibility.cancel)
         top = QHBoxLayout()
         top.setSpacing(3)
         top.addWidget(self.summary, 1)
@@ -145,7 +131,7 @@ class WorklistWidget(QWidget):
         layout.addWidget(self.filters)
         layout.addWidget(self.table, 1)
         layout.addWidget(self.empty, 1)
-        layout.addWidget(self.progress_row)
+        layout.addWidget(self.progress)
         layout.addWidget(self.batch)
         self.setAcceptDrops(True)
 
@@ -200,7 +186,7 @@ class WorklistWidget(QWidget):
             self.session.say("The project is read-only: nothing can be listed.", "warning")
             return
         self.files.add(walk.worklist, paths)
-        self._show_progress("Listing…", 0, 0)
+        self.progress.tell("Listing…", 0, 0)
 
     def ask(self, *, rows: bool = True) -> None:
         """Ask for the rows anew, in a thread."""
@@ -257,12 +243,12 @@ class WorklistWidget(QWidget):
         if self._closed:
             return
         if isinstance(event, Broken):
-            self.progress_row.setHidden(not self.files.running)
+            self.progress.setHidden(not self.files.running)
             self.session.say(event.text, "error")
         elif isinstance(event, Looked):
             if event.total > _MANY and not self.files.running:
                 words = f"What fits: {event.done} of {event.total}"
-                self._show_progress(words, event.done, event.total)
+                self.progress.tell(words, event.done, event.total)
             try:
                 if len(event.sha256s) <= _MANY:
                     self._show_anew(event.sha256s)
@@ -270,7 +256,7 @@ class WorklistWidget(QWidget):
                 self.session.say_error(error)
         elif event.total > _MANY:
             if not self.files.running:
-                self.progress_row.hide()
+                self.progress.hide()
             self.ask()
 
     def _on_item_failed(self, identifier: int) -> None:
@@ -304,12 +290,12 @@ class WorklistWidget(QWidget):
         if self._closed:
             return
         if event is None:
-            self.progress_row.hide()
+            self.progress.hide()
             self.ask()
         elif isinstance(event, Listed):
             self.ask()
         elif isinstance(event, Opened):
-            self._show_progress(f"Opening {event.done} of {event.total}", event.done, event.total)
+            self.progress.tell(f"Opening {event.done} of {event.total}", event.done, event.total)
             self.model.update(event.items)
             if event.gone:
                 self.ask()
@@ -329,12 +315,6 @@ class WorklistWidget(QWidget):
             self.session.say(
                 f"{_files(end.failed)} cannot be opened; the list says why.", "warning"
             )
-
-    def _show_progress(self, text: str, done: int, total: int) -> None:
-        self.progress_text.setText(text)
-        self.progress.setRange(0, total)
-        self.progress.setValue(done)
-        self.progress_row.show()
 
     # Filter, order, place
 
