@@ -254,10 +254,12 @@ def mark_reviewed(session: Session) -> None:
         return
     sha256, frame = session.scan.sha256, session.frame
     try:
-        if review.frame_review(session.project, sha256, frame).state in FINISHED:
+        closed = review.frame_review(session.project, sha256, frame).state in FINISHED
+        if closed:
             again = Act(frame, states={"review": "in_review"}, label="review the frame again")
             session.project.act(sha256, again)
-        else:
-            review.accept_rest(session.project, sha256, frame)
     except FadaError as error:
         session.say_error(error)
+        return
+    if not closed:
+        session.reviewing.accept_rest()

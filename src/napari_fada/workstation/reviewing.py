@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from psygnal import Signal
 
-from napari_fada.errors import FadaError
 from napari_fada.records import review
 from napari_fada.records.annotation import Annotation
-from napari_fada.records.completeness import missing_in_scan
 from napari_fada.records.edits import LOCK
 from napari_fada.records.pending import Pending, WaitingReport, WaitingRule
 from napari_fada.records.rows import Edit
 from napari_fada.records.staleness import stale_phases
 from napari_fada.records.waiting import over_records
 from napari_fada.workstation.desk import Busy
+from napari_fada.workstation.signing import Signing
 
 if TYPE_CHECKING:
     from napari_fada.records.reading import Mapping as Classes
@@ -46,7 +45,7 @@ class Reviewing:
         self._session = session
         self.selected: tuple[str, ...] = ()
         self.locked: frozenset[str] = frozenset()
-        self._told: tuple[str, int, dict[int, tuple[str, ...]]] | None = None
+        self.signing = Signing(session)
         self.originals_shown = False
         self.rejected_shown = False
         self._heard: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -218,40 +217,14 @@ class Reviewing:
 
     def accept_rest(self) -> bool:
         """Accept all that is open on this frame."""
-        return self._do(review.accept_rest)
+        return self.signing.may_close(whole=False) and self._do(review.accept_rest)
 
     def accept_and_next(self) -> bool:
         """Accept all that is open, finish the review and go to the next scan.
 
-        Where a field that the project requires is empty, this is said and nothing is done; asked
-        a second time it is accepted as it is.
+        What speaks against it is said first, and then nothing is done (see ``signing``).
         """
-        return self._complete() and self._do(review.finish) and self._next()
-
-    def _complete(self) -> bool:
-        session, told = self._session, self._told
-        self._told = None
-        if session.scan is None:
-            return True
-        place = (session.scan.sha256, session.frame)
-        try:
-            missing = missing_in_scan(session.project, *place)
-        except FadaError as error:
-            session.say_error(error)
-            return False
-        if not missing or told == (*place, missing):
-            return True
-        self._told = (*place, missing)
-        at, keys = next(iter(missing.items()))
-        names = ", ".join(key.replace("_", " ") for key in keys)
-        where = "here" if at == session.frame else f"on frame {at + 1}"
-        more = f" ({len(missing) - 1} more frames lack something)" if len(missing) > 1 else ""
-        session.say(
-            f"This project requires what is empty {where}: {names}{more}. Write it (F2), or accept "
-            "once more to go on without it. Nothing is accepted yet.",
-            "warning",
-        )
-        return False
+        return self.signing.may_close(whole=True) and self._do(review.finish) and self._next()
 
     def skip(self) -> bool:
         """Leave the scan, and go to the next one."""

@@ -1,0 +1,148 @@
+"""What is looked at before a review is closed: one list of checks, asked in one order.
+
+No Qt in here. Whoever accepts a scan or the rest of a frame goes by :class:`Signing`; what speaks
+against it is said, and nothing is accepted. Accepted once more, it goes on in spite of what was
+said, unless that is to be mended first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_fada.errors import FadaError
+from napari_fada.records.completeness import missing_in_scan
+
+if TYPE_CHECKING:
+    from napari_fada.records.project import Project
+    from napari_fada.workstation.session import Session
+
+Offer = tuple[str, str, Callable[[], object]]
+"""A button: what stands on it, its tooltip, and what it does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What is to be accepted: all frames of the scan, or only the one that is shown."""
+
+    session: Session
+    sha256: str
+    frame: int
+    whole: bool
+
+    @property
+    def project(self) -> Project:
+        """Where the scan is."""
+        return self.session.project
+
+    @property
+    def frames(self) -> list[int]:
+        """The frames whose review is to be closed, the one that is shown first."""
+        others = self.project.frames(self.sha256) if self.whole else []
+        return [self.frame, *(f for f in others if f != self.frame)]
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """What speaks against closing a review now.
+
+    Parameters
+    ----------
+    text : str
+        What is the matter and what can be done about it, in whole sentences.
+    facts : hashable
+        What it rests on: with other facts it is another objection and is said again.
+    passes : bool
+        Whether accepting once more goes on in spite of it. If not, it has to be mended.
+    offers : tuple
+        Buttons beside the text.
+    """
+
+    text: str
+    facts: Hashable = ()
+    passes: bool = True
+    offers: tuple[Offer, ...] = ()
+
+
+Check = Callable[[Closing], Objection | None]
+
+
+def required_fields(closing: Closing) -> Objection | None:
+    """Object where a field that the project requires is empty."""
+    if not closing.whole:
+        return None
+    missing = missing_in_scan(closing.project, closing.sha256, closing.frame)
+    if not missing:
+        return None
+    at, keys = next(iter(missing.items()))
+    names = ", ".join(key.replace("_", " ") for key in keys)
+    where = "here" if at == closing.frame else f"on frame {at + 1}"
+    more = f" ({len(missing) - 1} more frames lack something)" if len(missing) > 1 else ""
+    return Objection(
+        f"This project requires what is empty {where}: {names}{more}. Write it (F2), or accept "
+        "once more to go on without it. Nothing is accepted yet.",
+        facts=tuple(missing.items()),
+    )
+
+
+#: In the order in which they are asked: what is seen, what is disputed, what does not fit
+#: together, what is missing, what nobody looked at.
+CHECKS: tuple[Check, ...] = (required_fields,)
+
+
+class Signing:
+    """The checks of one viewer's session, and what was said already.
+
+    Parameters
+    ----------
+    session : Session
+        Whose scan is accepted.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._told: dict[tuple[Check, bool], Objection] = {}
+        session.scan_changed.connect(self.forget)
+        session.frame_changed.connect(self.forget)
+
+    def may_close(self, *, whole: bool) -> bool:
+        """Tell whether the scan, or the frame that is shown, can be accepted; else say why not."""
+        session = self._session
+        if session.scan is None:
+            return True  # said by whoever accepts
+        closing = Closing(session, session.scan.sha256, session.frame, whole)
+        told, self._told = self._told, {}
+        _withdraw(session, told)
+        for check in CHECKS:
+            try:
+                objection = check(closing)
+            except FadaError as error:
+                session.say_error(error)
+                return False
+            if objection is None:
+                continue
+            known = told.get((check, whole))
+            self._told[check, whole] = objection
+            if not objection.passes or known is None or known.facts != objection.facts:
+                self._say(objection)
+                return False
+        self._told = {}
+        return True
+
+    def forget(self, _frame: int = 0) -> None:
+        """Forget what was said, and put its question away: it was about what was shown then."""
+        told, self._told = self._told, {}
+        _withdraw(self._session, told)
+
+    def _say(self, objection: Objection) -> None:
+        if objection.offers:
+            self._session.question.emit(objection.text, objection.offers)
+        else:
+            self._session.say(objection.text, "warning")
+
+
+def _withdraw(session: Session, told: Mapping[tuple[Check, bool], Objection]) -> None:
+    for objection in told.values():
+        if objection.offers:
+            session.question_over.emit(objection.offers)
