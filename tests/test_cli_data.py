@@ -53,6 +53,8 @@ def project(labelled: Path, tmp_path: Path) -> Path:
         "records": 6,
         "known": 0,
         "by_class": {"head": 6},
+        "reviewed": 0,
+        "left_open": {},
         "problems": [],
     }
     return path
@@ -70,6 +72,44 @@ def test_masks_come_in_as_outlines_to_the_pixel(project: Path, labelled: Path) -
         *("--class", "head", "--project", project),
     )
     assert (again["records"], again["known"]) == (0, 6)
+
+
+def test_labels_that_are_reviewed_are_the_truth_at_once(labelled: Path, tmp_path: Path) -> None:
+    path = tmp_path / "reviewed.fada"
+    wish = ["import", "masks", labelled, "--class", "head", "--project", path]
+    assert "give --reviewed" in call(*wish, "--rater", "Anna", code=2)
+    assert "reviewed them here" in call(*wish)
+    assert told("project", "list", path, "--counts")["imported"] == 6
+    assert told("export", "coco", "-p", path, "-o", tmp_path / "no", "--reviewed")["images"] == 0
+    # Said later, of labels that are there already, it counts all the same.
+    found = told(*wish, "--reviewed", "--rater", "Anna")
+    assert (found["records"], found["known"], found["reviewed"]) == (0, 6, 6)
+    assert told("project", "list", path, "--counts")["accepted"] == 6
+    out = told("export", "coco", "-p", path, "-o", tmp_path / "coco", "--reviewed")
+    assert (out["images"], out["annotations"]) == (6, 6)
+    with Project.open(path) as opened:
+        signed = {a.rater for r in opened.scans() for a in opened.annotations(r.sha256)}
+        assert signed == {"Anna"}
+        assert opened.check() == []
+
+
+def test_masks_need_no_third_folder_and_may_lie_among_their_images(
+    labelled: Path, tmp_path: Path
+) -> None:
+    both = ["--images", labelled / "images", "--masks", labelled / "masks"]
+    found = told("import", "masks", *both, "--class", "head", "-p", tmp_path / "a.fada")
+    assert (found["images"], found["by_class"]) == (6, {"head": 6})
+    assert "--images and --masks" in call("import", "masks", *both[:2], code=2)
+    together = tmp_path / "together"
+    together.mkdir()
+    for path in (labelled / "images").iterdir():
+        (together / path.name).write_bytes(path.read_bytes())
+        mask = (labelled / "masks" / path.name).read_bytes()
+        (together / f"{path.stem}_Annotation.png").write_bytes(mask)
+    wish = ["import", "masks", together, "--class", "head"]
+    for number, more in enumerate(([], ["--masks", together])):
+        found = told(*wish, *more, "-p", tmp_path / f"{number}.fada")
+        assert (found["images"], found["by_class"], found["problems"]) == (6, {"head": 6}, [])
 
 
 @pytest.mark.parametrize("name", [n for n in MODULES if n != "hc18"])

@@ -177,3 +177,13 @@ def test_merge(project, reviewed, tmp_path):
     assert "There is a file" in call("merge", project, other, "--out", out, code=3)
     call("merge", project, tmp_path / "none.fada", "--out", tmp_path / "x.fada", code=3)
     assert not (tmp_path / "x.fada").exists()
+
+
+def test_accept_closes_what_waits_and_tells_what_does_not(project, reviewed):
+    assert "No scan" in call("accept", project)  # nothing came in from elsewhere
+    (found,) = lines("accept", project, "--state", "proposed", "--rater", "Chris")
+    assert found == {"accepted": 1, "unseen": 1, "left": {}, "cancelled": False}
+    with Project.open(project) as opened:
+        records = opened.annotations(reviewed["c.png"])
+        assert [(a.status, a.rater) for a in records] == [("accepted", "Chris")]
+    assert "not been" not in call("accept", project, "--state", "rejected", code=1)

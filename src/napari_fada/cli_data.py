@@ -195,7 +195,10 @@ def _list_forms(as_json: bool) -> None:
 
 def bring_in(
     form: Annotated[str, typer.Argument(help="masks, coco, yolo, labelme, fada, …")],
-    source: Annotated[Path, typer.Argument(help="The file or folder. masks: the images' folder.")],
+    source: Annotated[
+        Path | None,
+        typer.Argument(help="The file or folder. masks: the images' folder, or say --images."),
+    ] = None,
     project: ProjectOption = None,
     masks: Annotated[Path | None, typer.Option(help="The folder of the masks.")] = None,
     category: MaskClassOption = None,
@@ -207,6 +210,10 @@ def bring_in(
     images: Annotated[
         Path | None, typer.Option(help="Folder of the images, if not where the files say.")
     ] = None,
+    reviewed: Annotated[
+        bool, typer.Option(help="These labels are reviewed: accepted, their review closed.")
+    ] = False,
+    rater: Annotated[str, typer.Option(help="Who reviewed them, where they do not say.")] = "",
     strict: Annotated[bool, typer.Option(help="All of it or nothing.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only tell what would be brought in.")
@@ -222,12 +229,18 @@ def bring_in(
     from napari_fada.exchange.writers import load_format
     from napari_fada.records.project import Project
 
+    if source is None:
+        if form != "masks" or images is None or masks is None:
+            raise typer.BadParameter("name the file or folder; of masks, --images and --masks do.")
+        source = images
+    if rater and not reviewed:
+        raise typer.BadParameter("--rater says who reviewed the labels: give --reviewed, too.")
     plan: ImportPlan | None = None
     with ExitStack() as stack:
         stack.enter_context(explained())
         chosen = load_format(form)
         if form == "masks":  # the folder that is named holds the images
-            images, masks = images or source, masks or source
+            images = images or source
         changed: dict[str, Any] = {
             "names": Names(parse_mapping(class_map or [])),
             "masks": masks,
@@ -240,7 +253,11 @@ def bring_in(
             steps = plan_steps(
                 source, chosen, options=lambda o: replace(o, **changed), images=images
             )
-            plan = follow(steps, cancel, lambda e: progress.update(bar, completed=e.done))
+            plan = follow(
+                steps,
+                cancel,
+                lambda e: progress.update(bar, completed=e.done, total=e.total or None),
+            )
         if plan is None:
             warn("Stopped. Nothing was brought in.")
             raise typer.Exit(130)
@@ -250,8 +267,8 @@ def bring_in(
         if dry_run:
             _tell_plan(plan, as_json)
             raise typer.Exit(1 if plan.problems else 0)
-        opened = stack.enter_context(Project.open(project))
-        summary = carry_out(opened, plan)
+        opened = stack.enter_context(Project.open(project, rater=rater))
+        summary = carry_out(opened, plan, reviewed=reviewed)
     if as_json:
         line(**summary.to_dict())
     else:
@@ -260,6 +277,12 @@ def bring_in(
             f"{summary.known} were here already."
         )
         _tell_classes(summary.by_class)
+        if reviewed:
+            say(f"{summary.reviewed} images are reviewed now.")
+        elif summary.records:
+            say("No one has reviewed them here: bring in with --reviewed, or: project accept")
+        for reason, count in summary.left_open.items():
+            say(f"  left open: {count} images, {reason}")
         for problem in summary.problems:
             warn(problem)
     raise typer.Exit(1 if summary.problems else 0)

@@ -175,6 +175,58 @@ def _item(item: Item) -> dict[str, Any]:
     return {"id": found.pop("id"), "path": found.pop("file"), **found}
 
 
+@project_app.command("accept")
+def accept(
+    file: FileArgument,
+    state: Annotated[
+        list[str] | None,
+        typer.Option(help="Scans in these states; may be given several times. Default: imported."),
+    ] = None,
+    rater: Annotated[str, typer.Option(help="Who accepts them: kept with what is signed.")] = "",
+    text: Annotated[str, typer.Option(help="Only words in name, folder or comment.")] = "",
+    unseen: Annotated[bool, typer.Option(help="Also scans that nobody has looked at here.")] = True,
+    as_json: JsonFlag = False,
+) -> None:
+    """Accept all that is open on many scans and close their review, each a step of undo.
+
+    What would be refused in the window is left and told: open conflicts, required fields.
+    """
+    from napari_fada.records.bulk import BulkFinished, judge_scans
+    from napari_fada.records.project import Project
+    from napari_fada.records.worklist import STATES, Filter, Worklist
+
+    names = state or ["imported"]
+    states = frozenset(_one_of(name.replace("-", "_"), STATES, "--state") for name in names)
+    end = None
+    with ExitStack() as stack:
+        stack.enter_context(explained())
+        project = stack.enter_context(Project.open(file, rater=rater, create=False))
+        cancel = stack.enter_context(interruptible())
+        progress = stack.enter_context(progress_bar(quiet=as_json))
+        task = progress.add_task("Accepting", total=None)
+        items = Worklist(project).items(Filter(text=text, states=states))
+        scans = [item.sha256 for item in items]
+        for event in judge_scans(project, scans, "accept", unseen=unseen, cancel=cancel):
+            if isinstance(event, BulkFinished):
+                end = event
+            else:
+                progress.update(task, completed=event.done, total=event.total)
+    assert end is not None
+    if not (scans or as_json):
+        say(f"No scan is {' or '.join(names)}: nothing was to be done. (--state names others.)")
+    elif as_json:
+        line(
+            **{"accepted": end.judged, "unseen": end.unseen, "left": end.left},
+            cancelled=end.cancelled,
+        )
+    else:
+        for told in end.lines:
+            say(told)
+    if end.cancelled:
+        raise typer.Exit(130)
+    raise typer.Exit(1 if end.left else 0)
+
+
 @project_app.command("history")
 def history(
     file: FileArgument,

@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from napari_fada.errors import ExchangeError, ProjectError
+from napari_fada.evaluate.cases import Unpaired, cases_of_project
 from napari_fada.exchange.checking import MAX_VERTICES, checked
 from napari_fada.exchange.fada import FORMAT
 from napari_fada.exchange.frames import FrameRecords
@@ -17,8 +19,11 @@ from napari_fada.exchange.importing import carry_out, import_records, plan_steps
 from napari_fada.exchange.names import Names, parse_mapping
 from napari_fada.exchange.writers import MODULES, Format, Problem, load_format
 from napari_fada.records.annotation import Annotation
+from napari_fada.records.incoming import AT_WORK, PUT_ASIDE
 from napari_fada.records.project import Project
-from record_samples import box, polygon
+from napari_fada.records.review import scan_review, skip_scan
+from napari_fada.scans import open_scan
+from record_samples import box, make_reading, polygon
 
 SIZE = (160, 120)
 
@@ -98,6 +103,76 @@ def test_what_stands_in_the_project_is_not_changed(project, folder):
     project.edit(row.sha256, 0, remove=[record.uid])
     import_records(project, folder, FORMAT)
     assert project.annotations(row.sha256) == []
+
+
+def test_labels_that_are_reviewed_are_at_home(project, folder):
+    summary = import_records(project, folder, FORMAT, reviewed=True)
+    assert (summary.reviewed, summary.left_open) == (3, {})
+    for row in project.scans():
+        (record,) = project.annotations(row.sha256)
+        assert (record.status, record.rater, record.source) == ("accepted", "Anna", "import")
+        assert project.standing(row.sha256, 0).reviewed
+        assert scan_review(project, row.sha256).state == "accepted"
+    edits = len(project.history())
+    import_records(project, folder, FORMAT, reviewed=True)
+    assert len(project.history()) == edits  # a second time it says nothing new
+    assert project.check() == []
+
+
+def test_without_the_word_no_one_has_reviewed_them(project, folder):
+    summary = import_records(project, folder, FORMAT)
+    assert summary.reviewed == 0
+    states = {scan_review(project, row.sha256).state for row in project.scans()}
+    assert states == {"imported"}
+    assert not any(project.standing(row.sha256, 0).reviewed for row in project.scans())
+
+
+def test_what_a_person_has_in_hand_stays_open_and_is_told(project, folder):
+    import_records(project, folder, FORMAT)
+    at_work, aside, free = (row.sha256 for row in project.scans())
+    project.edit(at_work, 0, add=[box("LV", 60, source="expert")])
+    skip_scan(project, aside, 0)
+    summary = import_records(project, folder, FORMAT, reviewed=True)
+    assert (summary.reviewed, summary.left_open) == (1, {AT_WORK: 1, PUT_ASIDE: 1})
+    states = [scan_review(project, sha).state for sha in (at_work, aside, free)]
+    assert states == ["in_review", "skipped", "accepted"]
+
+
+def test_reviewed_labels_take_the_place_of_proposals_that_nobody_touched(project, folder):
+    scan = open_scan(folder / "images" / "0.png")
+    project.add_scan(scan)
+    project.save_reading(make_reading(scan, box("LV", score=0.9)))
+    import_records(project, folder, FORMAT, reviewed=True)
+    (record,) = project.annotations(scan.sha256)
+    assert record.category == "CSP"
+    # Neither what the model said of the view nor its report is anyone's word now.
+    assert project.report(scan.sha256, 0).view is None
+    assert not any(project.report(scan.sha256, 0).fields.values())
+    (case,) = cases_of_project(project, Unpaired())
+    assert [a.category for a in case.truth.annotations] == ["CSP"]
+    assert [a.category for a in case.answer.annotations] == ["LV"]
+    assert case.truth.view is None
+    assert case.answer.view == "BPD_PLANE"
+
+
+def test_of_a_clip_only_the_frames_that_came_in_are_closed(project, tmp_path):
+    clip = np.random.default_rng(0).integers(0, 255, (3, *SIZE[::-1]), np.uint8)
+    tifffile.imwrite(tmp_path / "clip.tif", clip, photometric="minisblack")
+
+    def of(*frames):
+        def read(_root, _options):
+            for at in frames:
+                record = box("LV", 10 + at, uid="", source="import")
+                yield FrameRecords("clip.tif", *SIZE, (record,), frame=at)
+
+        return Format("x", "X", lambda s, _p: s, reader=read)
+
+    import_records(project, tmp_path, of(0, 2), reviewed=True)
+    (row,) = project.scans()
+    reviewed = [project.standing(row.sha256, at).reviewed for at in range(3)]
+    assert (reviewed, scan_review(project, row.sha256).state) == ([True, False, True], "imported")
+    import_records(project, tmp_path, of(1), reviewed=True)
+    assert scan_review(project, row.sha256).state == "accepted"
 
 
 def test_the_scale_of_a_data_set_comes_along(project, folder):

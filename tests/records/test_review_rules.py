@@ -242,7 +242,7 @@ def test_comment_and_scores(read):
 
 def test_an_import_brings_nothing_into_review(project):
     project.set_report(*KEY, view="AC_PLANE", by_person=False)
-    assert state(project) == "proposed"
+    assert state(project) == "imported"
 
 
 def test_reasons_are_in_the_vocabulary():

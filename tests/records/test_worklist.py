@@ -255,6 +255,6 @@ def test_the_state_is_the_one_that_review_tells(tmp_path, project, worklist):
     sha = opened(project, tmp_path / "a.png")
     assert review.scan_review(project, sha).state == worklist.of_scan(sha).state == "new"
     project.set_report(sha, 1, fields={"image_quality": "good"}, by_person=False)
-    assert review.scan_review(project, sha).state == worklist.of_scan(sha).state == "proposed"
+    assert review.scan_review(project, sha).state == worklist.of_scan(sha).state == "imported"
     project.undo(sha, 1)
     assert review.scan_review(project, sha).state == worklist.of_scan(sha).state == "new"

@@ -93,7 +93,8 @@ OTHER_SIZE = "frames of another size on the other side"
 def cases_of_project(project: Project, left: Unpaired) -> Iterator[Case]:
     """Yield the reviewed frames of a project: what experts made of it against what the model said.
 
-    The model's side is the reading that the frame shows, as the model gave it.
+    The model's side is the reading that the frame shows, as the model gave it; where labels came in
+    and none is shown, the last one that was kept to be compared with.
     """
     for row in project.scans():
         spacing, origin = project.spacing(row)
@@ -102,7 +103,7 @@ def cases_of_project(project: Project, left: Unpaired) -> Iterator[Case]:
             if not now.reviewed:
                 left.count(NOT_REVIEWED)
                 continue
-            reading = now.reading
+            reading = now.reading or _kept(project, row.sha256, frame)
             if reading is None:
                 left.count(NOT_READ)
                 continue
@@ -120,6 +121,11 @@ def cases_of_project(project: Project, left: Unpaired) -> Iterator[Case]:
                 path=row.path,
                 frame=frame,
             )
+
+
+def _kept(project: Project, sha256: str, frame: int) -> Reading | None:
+    """Return the last reading of a frame that shows none: labels came in, a model only read it."""
+    return next(reversed(project.readings(sha256, frame)), None)
 
 
 def side_of(reading: Reading) -> Side:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from napari_fada.errors import ExchangeError
+from napari_fada.exchange.masks import ENDINGS, PICTURES
 from napari_fada.exchange.staging import MANIFEST, OWN_FILES
 
 
@@ -43,6 +44,9 @@ def guess_form(root: Path) -> str:
         found = _by_file(path)
         if found:
             return found
+    pictures = {p.with_suffix("") for p in files if p.suffix.lower() in PICTURES}
+    if any(p.with_name(p.name + e) in pictures for p in pictures for e in ENDINGS):
+        return "masks"  # among their images
     raise ExchangeError(
         f"Nothing tells what form {root} has.", todo="Name it: --form coco (or another)."
     )

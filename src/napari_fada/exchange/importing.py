@@ -23,6 +23,7 @@ from napari_fada.exchange.frames import FrameRecords
 from napari_fada.exchange.spool import Spool
 from napari_fada.exchange.writers import Format, Problem, ReadOptions
 from napari_fada.records.annotation import Annotation
+from napari_fada.records.incoming import Reviewed, close_scans, take_in
 from napari_fada.records.project import KEEP, Project
 from napari_fada.records.rows import Act
 from napari_fada.scans import Identity, Scan, open_scan
@@ -33,10 +34,11 @@ MAX_PROBLEMS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class ImportProgress:
-    """So many images were read; how many there will be is not known before."""
+    """So many images were read; ``total`` is 0 where it is not known how many there will be."""
 
     done: int
     name: str
+    total: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,8 @@ class ImportSummary:
     """What an import brought in.
 
     ``known`` are records that were in the project already, ``by_class`` counts those that are
-    new; ``problems`` are what could not be read.
+    new; ``problems`` are what could not be read. ``reviewed`` counts the images that are reviewed
+    now, ``left_open`` those that are not although it was asked for, by reason.
     """
 
     images: int
@@ -92,6 +95,8 @@ class ImportSummary:
     known: int
     by_class: dict[str, int] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    reviewed: int = 0
+    left_open: dict[str, int] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready form."""
@@ -100,6 +105,8 @@ class ImportSummary:
             "records": self.records,
             "known": self.known,
             "by_class": self.by_class,
+            "reviewed": self.reviewed,
+            "left_open": self.left_open,
             "problems": list(self.problems),
         }
 
@@ -112,6 +119,7 @@ def import_records(
     options: Callable[[ReadOptions], ReadOptions] = lambda o: o,
     images: Path | None = None,
     strict: bool = False,
+    reviewed: bool = False,
 ) -> ImportSummary:
     """Do both steps at once; see :func:`plan_steps` and :func:`carry_out`.
 
@@ -127,7 +135,7 @@ def import_records(
     with plan:
         if strict:
             refuse_problems(plan)
-        return carry_out(project, plan)
+        return carry_out(project, plan, reviewed=reviewed)
 
 
 def refuse_problems(plan: ImportPlan) -> None:
@@ -179,7 +187,9 @@ def plan_steps(
     finder = ImageFinder(root, images)
     plan = ImportPlan(root.name)
     try:
-        reader = form.reader(root, options(ReadOptions(size_of=finder.size_of)))
+        chosen = options(ReadOptions(size_of=finder.size_of))
+        total = form.count(root, chosen) if form.count else 0
+        reader = form.reader(root, chosen)
         number = 0
         for found in reader:
             if isinstance(found, Problem):
@@ -187,7 +197,7 @@ def plan_steps(
                 continue
             number += 1
             _take(plan, finder, found)
-            yield ImportProgress(number, found.image)
+            yield ImportProgress(number, found.image, max(total, number) if total else 0)
     except BaseException:
         plan.items.__exit__(None, None, None)
         raise
@@ -240,8 +250,11 @@ def _identified(scan: Scan, frame: FrameRecords) -> Iterator[Annotation]:
         yield replace(record, uid=uuid.UUID(hex=digest).hex)
 
 
-def carry_out(project: Project, plan: ImportPlan) -> ImportSummary:
+def carry_out(project: Project, plan: ImportPlan, *, reviewed: bool = False) -> ImportSummary:
     """Bring all of a plan into a project, in one transaction.
+
+    With ``reviewed`` the labels are the truth of their frames: accepted, signed by the project's
+    rater where they name none, and the review closed (see :mod:`napari_fada.records.incoming`).
 
     Raises
     ------
@@ -250,22 +263,16 @@ def carry_out(project: Project, plan: ImportPlan) -> ImportSummary:
     """
     counts: Counter[str] = Counter()
     classes: Counter[str] = Counter()
-    label = f"Imported from {plan.source}"
+    closed = Reviewed() if reviewed else None
+    label = f"Imported from {plan.source}{' as reviewed' if reviewed else ''}"
     with project.together(label):
         for item in plan.items:
             frame = item.frame
             project.add_scan(item.scan)
             sha256 = item.scan.sha256
-            new = [a for a in frame.annotations if project.record(a.uid) is None]
             asked = {f"asked/{task}": json.dumps(lists) for task, lists in frame.asked.items()}
-            act = Act(
-                *(frame.frame, new),
-                states=asked,
-                scan_states=_scale(project, item),
-                label=label,
-                by_person=False,
-            )
-            project.act(sha256, act)
+            act = Act(frame.frame, states=asked, scan_states=_scale(project, item), label=label)
+            new = take_in(project, sha256, act, frame.annotations, closed)
             if frame.fields or frame.view:
                 said: Mapping[str, str] = frame.fields
                 project.set_report(
@@ -274,6 +281,8 @@ def carry_out(project: Project, plan: ImportPlan) -> ImportSummary:
             counts["images"] += 1
             counts["known"] += len(frame.annotations) - len(new)
             classes.update(a.category for a in new)
+        if closed is not None:
+            close_scans(project, closed, label)
     more = [f"and {plan.more_problems:,} more"] if plan.more_problems else []
     return ImportSummary(
         counts["images"],
@@ -281,6 +290,8 @@ def carry_out(project: Project, plan: ImportPlan) -> ImportSummary:
         counts["known"],
         by_class=dict(sorted(classes.items())),
         problems=(*map(str, plan.problems), *more),
+        reviewed=sum(map(len, closed.frames.values())) if closed else 0,
+        left_open=dict(closed.left) if closed else {},
     )
 
 

@@ -121,13 +121,17 @@ def read(root: Path, options: ReadOptions) -> Iterator[FrameRecords | Problem]:
     ExchangeError
         If there is none.
     """
+    folder = root if root.is_dir() else root.parent
+    for path in _files(root):
+        yield from _File(path, folder, options).read()
+
+
+def _files(root: Path) -> list[Path]:
     files = [root] if root.is_file() else sorted(root.rglob("*.json"))
     files = [f for f in files if f.name not in OWN_FILES or f == root]
     if not files:
         raise ExchangeError(f"There are no LabelMe files in {root}.", todo="Name another folder.")
-    folder = root if root.is_dir() else root.parent
-    for path in files:
-        yield from _File(path, folder, options).read()
+    return files
 
 
 @dataclass
@@ -322,4 +326,5 @@ FORMAT = Format(
     image=lambda stem, split: f"{split}/{stem}.png" if split else f"images/{stem}.png",
     writer=LabelmeWriter,
     reader=read,
+    count=lambda root, _options: len(_files(root)),
 )

@@ -47,9 +47,9 @@ MERGED = "structures of one class on one image that became one area"
 Labels = npt.NDArray[np.uint16]
 
 _IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm", ".webp")
-_MASKS = (".png", ".tif", ".tiff", ".bmp")
+PICTURES = (".png", ".tif", ".tiff", ".bmp")
 #: What programs put behind the name of an image to name its mask.
-_ENDINGS = ("", "_mask", "_label", "_labels", "_seg", "_Annotation", "_annotation")
+ENDINGS = ("_mask", "_label", "_labels", "_seg", "_Annotation", "_annotation")
 
 
 def label_image(frame: FrameRecords, tally: Tally) -> Labels:
@@ -134,9 +134,32 @@ def _rgb(colour: str) -> list[int]:
 def read(root: Path, options: ReadOptions) -> Iterator[FrameRecords | Problem]:
     """Read masks.
 
-    ``root`` is the folder of the images and ``options.masks`` that of the masks; or ``root`` holds
-    ``images`` and ``masks``. A mask has the name of its image, folders below included; programs'
-    endings like ``_mask`` are understood, and outlines that end in ``_Annotation`` are filled.
+    ``root`` is the folder of the images and ``options.masks`` that of the masks, which may be the
+    same; or ``root`` holds ``images`` and ``masks``. A mask has the name of its image, folders
+    below included; programs' endings like ``_mask`` are understood (where masks lie among the
+    images they tell which is which), and outlines that end in ``_Annotation`` are filled.
+
+    Raises
+    ------
+    ExchangeError
+        If there are no masks.
+    """
+    yield from _folder(root, options).read()
+
+
+def count(root: Path, options: ReadOptions) -> int:
+    """Return how many images with masks there are.
+
+    Raises
+    ------
+    ExchangeError
+        If there are no masks.
+    """
+    return len(_folder(root, options).pairs()[0])
+
+
+def _folder(root: Path, options: ReadOptions) -> _Folder:
+    """Return where images and masks are, told by what the user named.
 
     Raises
     ------
@@ -144,20 +167,20 @@ def read(root: Path, options: ReadOptions) -> Iterator[FrameRecords | Problem]:
         If there are no masks.
     """
     folder = options.masks
-    prefix = ""
-    if folder is None or folder == root:
-        below = root / "images"
-        folder, prefix = root / "masks", "images/"
-        if not (folder.is_dir() and below.is_dir()):
+    if folder is not None and not folder.is_dir():
+        raise ExchangeError(f"There is no folder {folder}.", todo="Name the folder of the masks.")
+    if folder is None or folder.resolve() == root.resolve():
+        below = root / "images", root / "masks"
+        if all(f.is_dir() for f in below):
+            return _Folder(root, *below, "images/", options)
+        files = root.rglob("*") if folder is None else ()
+        if folder is None and not any(
+            p.stem.endswith(ENDINGS) for p in files if p.suffix.lower() in PICTURES
+        ):
             raise ExchangeError(
                 f"{root} has no folders images and masks.", todo="Name the masks' folder: --masks"
             )
-        images = below
-    else:
-        images = root
-    if not folder.is_dir():
-        raise ExchangeError(f"There is no folder {folder}.", todo="Name the folder of the masks.")
-    yield from _Folder(root, images, folder, prefix, options).read()
+    return _Folder(root, root, folder or root, "", options)
 
 
 class _Folder:
@@ -166,39 +189,53 @@ class _Folder:
     def __init__(
         self, root: Path, images: Path, masks: Path, prefix: str, options: ReadOptions
     ) -> None:
+        among = masks.resolve() == images.resolve()
+        images = images.absolute()
+        masks = images if among else masks.absolute()
         self._images, self._prefix, self._options = images, prefix, options
         self._masks: dict[str, dict[str, Path]] = {}
         self._folder = masks
         classes = {c.name for c in vocabulary().categories}
-        for path in sorted(p for p in masks.rglob("*") if p.suffix.lower() in _MASKS):
+        for path in sorted(p for p in masks.rglob("*") if p.suffix.lower() in PICTURES):
             parts = path.relative_to(masks).with_suffix("").parts
             # One file for each class: masks/<class>/<name>.
             category = parts[0] if len(parts) > 1 and parts[0] in classes else ""
             stem = "/".join(parts[1:] if category else parts)
+            if among and not stem.endswith(ENDINGS):
+                continue  # an image
             self._masks.setdefault(stem, {})[category] = path
         if not self._masks:
-            raise ExchangeError(f"There are no masks in {masks}.", todo="Name another folder.")
+            todo = "Name another folder."
+            if among:
+                todo = f"Among images a mask's name ends in one of: {', '.join(ENDINGS)}."
+            raise ExchangeError(f"There are no masks in {masks}.", todo=todo)
         self._values = dict(options.values) or _values_of(
             next((f / LABELS for f in (masks, masks.parent, root) if (f / LABELS).exists()), None),
             options,
         )
         self._about = notes_by_image(root / RECORDS)
 
-    def read(self) -> Iterator[FrameRecords | Problem]:
+    def pairs(self) -> tuple[dict[str, str], list[str]]:
+        """Return images with the mask of each, and images without one."""
+        found: dict[str, str] = {}
         without: list[str] = []
-        used: set[str] = set()
+        masks = {path for files in self._masks.values() for path in files.values()}
         images = (p for p in self._images.rglob("*") if p.suffix.lower() in _IMAGES)
-        for image in sorted(images):
+        for image in sorted(p for p in images if p not in masks):
             name = image.relative_to(self._images)
             stem = name.with_suffix("").as_posix()
-            found = next((stem + e for e in _ENDINGS if stem + e in self._masks), None)
-            if found is None:
-                if not any(stem.endswith(e) for e in _ENDINGS if e):  # a mask among the images
-                    without.append(name.as_posix())
-                continue
-            used.add(found)
-            yield from self._image(f"{self._prefix}{name.as_posix()}", self._masks[found])
-        for stem in self._masks.keys() - used:
+            mask = next((stem + e for e in ("", *ENDINGS) if stem + e in self._masks), None)
+            if mask is not None:
+                found[name.as_posix()] = mask
+            elif not stem.endswith(ENDINGS):  # a mask among the images
+                without.append(name.as_posix())
+        return found, without
+
+    def read(self) -> Iterator[FrameRecords | Problem]:
+        found, without = self.pairs()
+        for name, mask in found.items():
+            yield from self._image(f"{self._prefix}{name}", self._masks[mask])
+        for stem in self._masks.keys() - set(found.values()):
             path = next(iter(self._masks[stem].values()))
             yield Problem(path.name, "", "there is no image of this name")
         if without:
@@ -347,5 +384,6 @@ FORMAT = Format(
     image=lambda stem, split: f"images/{split}/{stem}.png" if split else f"images/{stem}.png",
     writer=MasksWriter,
     reader=read,
+    count=count,
     choices={"file": ("png", "tiff"), "overlap": ("stack", "classes")},
 )

@@ -94,12 +94,8 @@ def read(root: Path, options: ReadOptions) -> Iterator[FrameRecords | Problem]:
     ExchangeError
         If there is none.
     """
-    folder = root / "Annotations" if (root / "Annotations").is_dir() else root
-    files = [root] if root.is_file() else sorted(folder.glob("*.xml"))
-    if not files:
-        raise ExchangeError(f"There are no VOC files in {root}.", todo="Name another folder.")
-    images = "JPEGImages/" if folder != root else ""
-    for path in files:
+    images = "JPEGImages/" if (root / "Annotations").is_dir() else ""
+    for path in _files(root):
         try:
             xml = read_xml(path, options.max_bytes)
             name = f"{images}{Path(text_of(xml, 'filename').replace(chr(92), '/')).name}"
@@ -168,10 +164,19 @@ def _json(element: Element) -> dict[str, object]:
     return found if isinstance(found, dict) else {}
 
 
+def _files(root: Path) -> list[Path]:
+    folder = root / "Annotations" if (root / "Annotations").is_dir() else root
+    files = [root] if root.is_file() else sorted(folder.glob("*.xml"))
+    if not files:
+        raise ExchangeError(f"There are no VOC files in {root}.", todo="Name another folder.")
+    return files
+
+
 FORMAT = Format(
     name="voc",
     title="Pascal VOC",
     image=lambda stem, _split: f"JPEGImages/{stem}.png",
     writer=VocWriter,
     reader=read,
+    count=lambda root, _options: len(_files(root)),
 )

@@ -123,6 +123,8 @@ class Format:
     wants : callable or None
         Whether the form has anything to say about a frame; None: about every one. A frame that
         it has nothing to say about gets no image.
+    count : callable or None
+        How many images the reader will find, where that is known at once; raises what it raises.
     choices : mapping of str to the allowed values
         What ``WriteOptions.choices`` may hold; the first value is the default.
     """
@@ -133,6 +135,7 @@ class Format:
     writer: Callable[[Path, WriteOptions], Writer] | None = None
     reader: Reader | None = None
     wants: Callable[[FrameRecords, WriteOptions], bool] | None = None
+    count: Callable[[Path, ReadOptions], int] | None = None
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 

@@ -25,7 +25,7 @@ from napari_fada.exchange.extras import about_frame, about_record
 from napari_fada.exchange.frames import FrameRecords
 from napari_fada.exchange.items import HOLES, Tally
 from napari_fada.exchange.writers import Format, WriteOptions
-from napari_fada.exchange.yolo_read import DATA, RECORDS, TASKS, read
+from napari_fada.exchange.yolo_read import DATA, RECORDS, TASKS, count, read
 from napari_fada.records.annotation import Annotation, Point, Ring
 from napari_fada.records.geometry import bounds
 from napari_fada.vocabulary import vocabulary
@@ -176,5 +176,6 @@ FORMAT = Format(
     image=lambda stem, split: f"images/{split or 'train'}/{stem}.png",
     writer=YoloWriter,
     reader=read,
+    count=count,
     choices={"task": TASKS},
 )

@@ -38,11 +38,26 @@ def read(root: Path, options: ReadOptions) -> Iterator[FrameRecords | Problem]:
     settings = _settings(root if root.is_file() else folder / DATA)
     names = _names(settings, folder)
     about = notes_by_image(folder / RECORDS)
+    for path in _labels(folder):
+        yield from _File(path, folder, names, settings, about, options).read()
+
+
+def count(root: Path, _options: ReadOptions) -> int:
+    """Return how many label files there are.
+
+    Raises
+    ------
+    ExchangeError
+        If there are none.
+    """
+    return len(_labels(root if root.is_dir() else root.parent))
+
+
+def _labels(folder: Path) -> list[Path]:
     labels = sorted(p for p in folder.rglob("*.txt") if _is_label(p, folder))
     if not labels:
         raise ExchangeError(f"There are no label files in {folder}.", todo="Name another folder.")
-    for path in labels:
-        yield from _File(path, folder, names, settings, about, options).read()
+    return labels
 
 
 def _settings(path: Path) -> Mapping[str, Any]:

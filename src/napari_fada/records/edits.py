@@ -173,7 +173,8 @@ def _replacement(
 ) -> Annotation | None:
     """Return the record that takes the place of ``old``; None if nothing changes."""
     if _content(wish) == _content(old):
-        if wish.status == old.status:
+        signed = wish.rater and not old.rater  # as it is, by someone who says who they are
+        if wish.status == old.status and not signed:
             return None
         return judged(old, wish, wish.status, rater)
     if wish.status == "rejected":

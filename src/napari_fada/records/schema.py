@@ -185,6 +185,8 @@ CREATE TABLE plausibility (                 -- a row for each scan that was look
 ) WITHOUT ROWID;
 """
 
+_VERSION_6 = ""  # labels that came in have a state of their own: what is derived is derived again
+
 #: Step i leads from version i to version i + 1; a new file takes all of them.
 MIGRATIONS: tuple[str, ...] = (
     _VERSION_1 + guards(*_KEPT),
@@ -192,6 +194,7 @@ MIGRATIONS: tuple[str, ...] = (
     _VERSION_3 + guards("acts"),
     _VERSION_4 + guards("settings"),
     _VERSION_5,
+    _VERSION_6,
 )
 
 

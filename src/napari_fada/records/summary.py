@@ -9,16 +9,18 @@ them again and compares.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal, get_args
 
-States = Literal["new", "proposed", "in_review", "accepted", "corrected", "rejected", "skipped"]
+States = Literal[
+    "new", "proposed", "imported", "in_review", "accepted", "corrected", "rejected", "skipped"
+]
 
 #: The states of a scan, in the order of the work.
 STATES: tuple[States, ...] = get_args(States)
 
 #: States in which a scan still waits for its expert.
-UNREVIEWED: frozenset[States] = frozenset({"new", "proposed", "in_review"})
+UNREVIEWED: frozenset[States] = frozenset({"new", "proposed", "imported", "in_review"})
 
 _WHOLE = -1
 _FRAME_COLUMNS = "sha256, frame, shown, open, classes, score, worst, view"
@@ -157,7 +159,7 @@ def _scan_row(
     )
     state = words.get("review")
     if state not in STATES:
-        state = "proposed" if frames else "new"
+        state = _untouched(connection, sha256, frames)
     views = list(dict.fromkeys(row[4] for row in frames if row[4]))
     return (
         *(sha256, state, views[0] if views else None, packed(views)),
@@ -170,6 +172,27 @@ def _scan_row(
         words.get("comment", ""),
         changed,
     )
+
+
+def _untouched(connection: sqlite3.Connection, sha256: str, frames: Sequence[Row]) -> States:
+    """Return the state of a scan that no person has edited here: who has said something of it.
+
+    What was judged elsewhere came in with labels. It is nobody's proposal, even beside a reading
+    that was shown and found nothing.
+    """
+    if not frames:
+        return "new"
+    stands, is_open = any(row[1] for row in frames), any(row[0] for row in frames)
+    if is_open or not (stands or not _reading_shown(connection, sha256)):
+        return "proposed"
+    return "imported"
+
+
+def _reading_shown(connection: sqlite3.Connection, sha256: str) -> bool:
+    found = connection.execute(
+        "SELECT 1 FROM cells WHERE sha256 = ? AND name = 'reading' LIMIT 1", (sha256,)
+    )
+    return found.fetchone() is not None
 
 
 def _derived(connection: sqlite3.Connection, sha256: str) -> Row | None:

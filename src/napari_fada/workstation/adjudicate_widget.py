@@ -320,7 +320,7 @@ def _values(conflict: Conflict) -> list[str]:
         return [view.name for view in vocabulary().views]
     if conflict.name.startswith("score/"):
         return ["1", "2", "3"]
-    return [state for state in STATES if state not in ("new", "proposed")]
+    return [state for state in STATES if state not in ("new", "proposed", "imported")]
 
 
 def _dock_of(widget: QWidget | None) -> QDockWidget | None:

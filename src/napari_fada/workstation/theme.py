@@ -75,6 +75,7 @@ MESSAGES = {"info": "#2f5f93", "warning": "#855500", "error": "#a8322a", "questi
 CHIPS = {
     "new": "#5f6671",
     "proposed": "#2f6ca8",
+    "imported": "#456075",
     "in_review": "#7a4fb5",
     "accepted": "#237a3b",
     "corrected": "#187070",

@@ -30,6 +30,7 @@ from napari_fada.workstation.theme import CHIPS
 STATES = {
     "new": "new",
     "proposed": "proposed",
+    "imported": "imported",
     "in_review": "in review",
     "accepted": "✓ accepted",
     "corrected": "✎ corrected",

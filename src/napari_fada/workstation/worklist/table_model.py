@@ -20,6 +20,7 @@ SIDE = 40
 WORDS: dict[str, str] = {
     "new": "new",
     "proposed": "proposed",
+    "imported": "imported",
     "in_review": "in review",
     "accepted": "accepted",
     "corrected": "corrected",
@@ -29,8 +30,9 @@ WORDS: dict[str, str] = {
 MEANS: dict[str, str] = {
     "new": "no model has read it and no one has worked on it",
     "proposed": "a model has read it; no one has looked at that",
+    "imported": "labels came in from elsewhere; no one has reviewed them here",
     "in_review": "someone has begun to work on it",
-    "accepted": "reviewed: all is as the model said",
+    "accepted": "reviewed: nothing had to be changed",
     "corrected": "reviewed: something was changed, drawn or rejected",
     "rejected": "the scan cannot be used",
     "skipped": "left for another time or another person",

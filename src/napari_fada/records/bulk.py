@@ -1,0 +1,207 @@
+"""One judgement of many scans: how far it is, how many it was made of, which were left and why.
+
+Each scan is a transaction and a step of undo of its own, so it can be stopped at any time and
+taken back scan by scan. What would be refused on a single scan is left, and told by reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, Protocol, get_args
+
+from napari_fada.errors import FadaError, NotWrittenError
+from napari_fada.records import review
+from napari_fada.records.completeness import missing_in_scan
+from napari_fada.records.conflicts import open_conflicts
+from napari_fada.records.project import Project
+
+Judgement = Literal["accept", "reject", "skip", "reopen"]
+JUDGEMENTS: tuple[Judgement, ...] = get_args(Judgement)
+
+ALREADY = "they were so already"
+CONFLICTS = "two raters disagree on them and nobody has decided"
+REQUIRED = "a field that the project requires is empty"
+NOTHING = "no model has read them and nothing is drawn on them"
+UNSEEN = "nobody has looked at them here"
+SHUT_OUT = "they were rejected or skipped: bring them back into review first"
+UNOPENED = "their files have not been opened"
+
+DONE: Mapping[Judgement, str] = {
+    "accept": "accepted",
+    "reject": "rejected",
+    "skip": "skipped",
+    "reopen": "in review again",
+}
+
+
+class Cancel(Protocol):
+    """Says whether to stop (``threading.Event`` fits)."""
+
+    def is_set(self) -> bool: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class BulkProgress:
+    """So many scans were dealt with; ``sha256`` is the last of them."""
+
+    done: int
+    total: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class BulkFinished:
+    """What came of it: how many were judged, how many of them unseen, which were left and why."""
+
+    judgement: Judgement
+    judged: int
+    unseen: int
+    left: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    cancelled: bool = False
+
+    @property
+    def lines(self) -> list[str]:
+        """What happened, in lines for people."""
+        what = DONE[self.judgement]
+        told = [f"{_scans(self.judged)} {'is' if self.judged == 1 else 'are'} {what}."]
+        if self.unseen and self.judgement == "accept":
+            told.append(f"{self.unseen} of them nobody had looked at here; the history says so.")
+        for reason, names in self.left.items():
+            known = [n for n in names[:3] if n != "?"]
+            more = ", …" if len(names) > 3 else ""
+            named = f" ({', '.join(known)}{more})" if known else ""
+            told.append(f"Left as they are: {_scans(len(names))}{named}, because {reason}.")
+        if self.cancelled:
+            told.append("Stopped; the rest is as it was.")
+        return told
+
+
+def judge_scans(
+    project: Project,
+    scans: Iterable[str | None],
+    judgement: Judgement,
+    *,
+    reason: str = "",
+    unseen: bool = True,
+    cancel: Cancel | None = None,
+) -> Iterator[BulkProgress | BulkFinished]:
+    """Judge scans one after another.
+
+    Parameters
+    ----------
+    project : Project
+        Signed by its rater.
+    scans : iterable of str
+        sha256 of each; None stands for a file that was not opened yet.
+    judgement : {"accept", "reject", "skip", "reopen"}
+        What is said of each.
+    reason : str
+        Of a rejection.
+    unseen : bool
+        Whether to accept scans, too, that nobody has looked at here.
+    cancel : Cancel, optional
+        Looked at before each scan.
+
+    Raises
+    ------
+    NotWrittenError
+        If the project cannot be written; what was judged before stands.
+    """
+    given = list(scans)
+    wanted = list(dict.fromkeys(s for s in given if s is not None))
+    total = len(wanted)
+    left: dict[str, list[str]] = {}
+    if unopened := sum(s is None for s in given):
+        left[UNOPENED] = ["?"] * unopened
+    disputed = {c.scan for c in open_conflicts(project)} if judgement == "accept" else set[str]()
+    judged = not_seen = 0
+    cancelled = False
+    for number, sha256 in enumerate(wanted, 1):
+        if cancel is not None and cancel.is_set():
+            cancelled = True
+            break
+        row = project.scan(sha256)
+        name = row.name if row else sha256[:12]
+        was_seen = looked_at(project, sha256)
+        why = _objection(project, sha256, judgement, disputed, was_seen or unseen)
+        if not why:
+            try:
+                _judge(project, sha256, judgement, reason, was_seen)
+            except NotWrittenError:
+                raise
+            except FadaError as error:
+                why = error.what.rstrip(".")
+        if why:
+            left.setdefault(why, []).append(name)
+        else:
+            judged += 1
+            not_seen += not was_seen
+        yield BulkProgress(number, total, sha256)
+    told = {why: tuple(names) for why, names in left.items()}
+    yield BulkFinished(judgement, judged, not_seen, told, cancelled)
+
+
+def looked_at(project: Project, sha256: str) -> bool:
+    """Tell whether a person has had this scan in hand here."""
+    state = review.scan_review(project, sha256).state
+    return state not in ("new", "proposed", "imported")
+
+
+def _objection(
+    project: Project, sha256: str, judgement: Judgement, disputed: set[str], seen: bool
+) -> str:
+    """Return why a scan is left as it is; empty if it is judged."""
+    state = review.scan_review(project, sha256).state
+    same: Mapping[Judgement, tuple[str, ...]] = {
+        "accept": ("accepted", "corrected"),
+        "reject": ("rejected",),
+        "skip": ("skipped",),
+        "reopen": ("new", "proposed", "imported", "in_review"),
+    }
+    if state in same[judgement]:
+        return ALREADY
+    if judgement != "accept":
+        return ""
+    checks: tuple[tuple[str, Callable[[], bool]], ...] = (
+        (SHUT_OUT, lambda: state in ("rejected", "skipped")),
+        (NOTHING, lambda: not project.frames(sha256)),
+        (CONFLICTS, lambda: sha256 in disputed),
+        (REQUIRED, lambda: bool(missing_in_scan(project, sha256, _frame(project, sha256)))),
+        (UNSEEN, lambda: not seen),
+    )
+    return next((why for why, holds in checks if holds()), "")
+
+
+def _judge(project: Project, sha256: str, judgement: Judgement, reason: str, seen: bool) -> None:
+    frame = _frame(project, sha256)
+    if judgement == "reject":
+        review.reject_scan(project, sha256, frame, reason)
+    elif judgement == "skip":
+        review.skip_scan(project, sha256, frame)
+    elif judgement == "reopen":
+        review.reopen(project, sha256, frame)
+    else:
+        with project.together(f"Scan accepted{'' if seen else ' without being looked at here'}"):
+            _sign(project, sha256)
+            review.finish(project, sha256, frame)
+
+
+def _sign(project: Project, sha256: str) -> None:
+    """Sign labels that came in without a name: whoever accepts them takes them as their own."""
+    if not project.rater:
+        return
+    for frame, records in project.annotations_by_frame(sha256).items():
+        unsigned = [a for a in records if a.source == "import" and not a.rater]
+        wishes = {a.uid: replace(a, rater=project.rater, status="accepted") for a in unsigned}
+        if wishes:
+            project.edit(sha256, frame, replace=wishes, label="Labels accepted")
+
+
+def _frame(project: Project, sha256: str) -> int:
+    """Return the frame that stands for the scan: the first that holds anything."""
+    return next(iter(project.frames(sha256)), 0)
+
+
+def _scans(number: int) -> str:
+    return "1 scan" if number == 1 else f"{number} scans"
