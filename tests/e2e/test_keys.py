@@ -66,7 +66,9 @@ def test_a_changed_key_is_kept(desk):
 
 def test_a_taken_key_is_refused(desk):
     with pytest.raises(ValueError, match="already"):
-        desk.widget.keys.table.change("box", "G")
+        desk.widget.keys.table.change("box", "g")
+    with pytest.raises(ValueError, match="Open Folder"):  # in a menu of the window
+        desk.widget.keys.table.change("box", "ctrl+shift+o")
 
 
 def test_no_two_actions_share_a_key():
@@ -123,10 +125,10 @@ def test_a_class_can_have_a_key_of_its_own(desk):
     """It is that class's in every view, unlike the numbers."""
     table = desk.widget.project.table
     row = next(i for i, a in enumerate(ACTIONS) if a.name == "class:stomach")
-    table.item(row, 1).setText("Alt-Shift-1")
-    press(desk.layer("polygons"), "Alt-Shift-1")
+    table.item(row, 1).setText("Alt-Shift-W")
+    press(desk.layer("polygons"), "Alt-Shift-W")
     assert desk.session.active_class == "stomach"
     listed = desk.widget.classes.list
     (text,) = [t for i in range(listed.count()) if (t := listed.item(i).text())[:7] == "stomach"]
-    assert "Alt-Shift-1" in text
-    assert KeyTable()["class:stomach"] == "Alt-Shift-1"
+    assert "Alt-Shift-W" in text
+    assert KeyTable()["class:stomach"] == "Alt-Shift-W"

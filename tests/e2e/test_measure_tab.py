@@ -19,6 +19,7 @@ from napari_fada.workstation.panels.age_entry import AgeEntry
 from napari_fada.workstation.panels.measures import FIELD
 from napari_fada.workstation.panels.scale_row import NO_SCALE
 from napari_fada.workstation.panels.ticks import NAME as TICKS
+from napari_fada.workstation.theme import TONE
 from napari_fada.workstation.tick_search import TickSearch
 
 
@@ -191,8 +192,58 @@ def test_an_age_from_the_last_period(measuring):
     assert (str(entry.age), entry.age.origin) == ("18+1", "lmp")
     assert "141.8 mm at 18+1" in dialog.told.text()
     entry.examined.setDate(QDate(2025, 12, 1))  # before the period: a reason, and no chart
-    assert "no gestational age" in dialog.told.text()
+    assert "begins after the examination" in dialog.told.text()
     assert not dialog.save.isEnabled()
+    entry.period.setDate(QDate.currentDate().addDays(100))
+    entry.examined.setDate(QDate.currentDate().addDays(250))
+    assert "lies in the future" in dialog.told.text()
+    assert not dialog.keep.isEnabled()
+
+
+def test_no_score_before_an_age_was_given(measuring):
+    panel = measuring.widget.measures
+    panel.scaling.take(Scale(0.5, 0.5, "user"))
+    dialog = panel.show_growth()
+    measuring.qtbot.addWidget(dialog)
+    entry = dialog.entry
+    for origin in ("typed", "last period"):
+        entry.origin.setCurrentText(origin)
+        assert entry.empty
+        assert dialog.told.text().startswith("No age was given")
+        assert dialog.standard.count() == 0
+        assert dialog.chart.pixmap().isNull()
+        for button in (dialog.keep, dialog.save):
+            assert not button.isEnabled()
+            assert button.toolTip().startswith(("No age", "Nothing is drawn"))
+    entry.origin.setCurrentText("typed")
+    assert "Hadlock 1984" in dialog.dating.text()  # which asks for no age
+    for weeks, told in ((3, "3.0 weeks is no"), (60, "60.0 weeks is no"), (1, "1.0 weeks is no")):
+        entry.weeks.setValue(weeks)
+        assert told in dialog.told.text()
+        assert dialog.told.property(TONE) == "failed"
+        assert dialog.standard.count() == 0
+        assert [b.isEnabled() for b in (dialog.keep, dialog.save)] == [False, False]
+    entry.weeks.setValue(18)
+    assert dialog.told.property(TONE) == ""
+    assert dialog.keep.isEnabled()
+    assert dialog.save.isEnabled()
+
+
+def test_growth_belongs_to_the_scan_that_it_was_asked_for(measuring, tmp_path):
+    import imageio.v3
+    import numpy as np
+
+    path = tmp_path / "another.png"
+    imageio.v3.imwrite(path, np.zeros((100, 120), np.uint8))
+    panel = measuring.widget.measures
+    dialog, asking = panel.show_growth(), panel.scaling.ask_length((0.0, 0.0), (0.0, 50.0))
+    ended = []
+    for asked in (dialog, asking):
+        assert asked.isVisible()
+        asked.finished.connect(ended.append)
+    assert measuring.session.open_path(path)
+    assert ended == [0, 0]  # neither was accepted
+    assert measuring.session.project.told_age(measuring.session.scan.sha256) is None
 
 
 def test_an_age_from_a_crown_rump_length_of_another_frame(qtbot):

@@ -139,6 +139,8 @@ def test_no_date_is_kept(desk, odd):
     assert desk.session.open_path(item(odd, "b.png").path)
     dialog = panel.show_growth()
     choose(dialog.entry.origin, "lmp")
+    assert not dialog.keep.isEnabled()  # no day was given yet
+    dialog.entry.period.setDate(dialog.entry.examined.date().addDays(-140))
     dialog.keep.click()
     kept = desk.session.project.told_age(desk.session.scan.sha256)
     assert kept["origin"] == "lmp"

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Literal, Self, get_args
 
 from napari_fada.errors import MeasureError
@@ -15,8 +15,8 @@ AgeOrigin = Literal["lmp", "crl", "typed", "report", "biometry"]
 
 TERM_DAYS = 280
 """From the first day of the last period to term."""
-LONGEST_DAYS = 44 * 7
-"""No age beyond this is believed."""
+SHORTEST_DAYS, LONGEST_DAYS = 4 * 7, 44 * 7
+"""No age beyond these is believed: before, no scan shows anything that could be measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class GestationalAge:
     Parameters
     ----------
     days : float
-        Above 0, at most 44 weeks.
+        From 4 to 44 weeks.
     origin : {"lmp", "crl", "typed", "report", "biometry"}
         Where it comes from: ``report`` is a text of the interpretation, ``biometry`` a formula of
         the second or third trimester.
@@ -38,7 +38,7 @@ class GestationalAge:
     Raises
     ------
     MeasureError
-        If no pregnancy is that old.
+        If no pregnancy that is scanned has that age.
     """
 
     days: float
@@ -49,10 +49,10 @@ class GestationalAge:
     def __post_init__(self) -> None:
         if self.origin not in get_args(AgeOrigin):
             raise ValueError(f"{self.origin!r} is no origin of an age")
-        if not (math.isfinite(self.days) and 0 < self.days <= LONGEST_DAYS):
+        if not (math.isfinite(self.days) and SHORTEST_DAYS <= self.days <= LONGEST_DAYS):
             raise MeasureError(
-                f"{self.days / 7:.1f} weeks is no gestational age.",
-                todo="Give weeks and days up to 44+0.",
+                f"{self.days / 7:.1f} weeks is no gestational age of a scan.",
+                todo="Give weeks and days from 4+0 to 44+0.",
             )
 
     @property
@@ -100,7 +100,15 @@ def age_from_lmp(last_period: date, examined: date) -> GestationalAge:
     MeasureError
         If the dates make no age.
     """
+    if examined > date.today() + timedelta(days=1):  # somewhere it is tomorrow already
+        raise MeasureError(f"The examination, {examined}, lies in the future.")
     days = (examined - last_period).days
+    if days < 0:
+        raise MeasureError(
+            f"The last period, {last_period}, begins after the examination, {examined}: that is no "
+            "gestational age.",
+            todo="Correct one of the two dates.",
+        )
     return GestationalAge(days, "lmp", f"last period {last_period.isoformat()}")
 
 
@@ -195,6 +203,6 @@ def _read(kind: str, match: re.Match[str]) -> StatedAge | None:
     else:
         low = first * 7
         high = low + (6 if first.is_integer() and "." not in match.group(1) else 0)
-    if not (low >= 28 and high <= LONGEST_DAYS):
+    if not (low >= SHORTEST_DAYS and high <= LONGEST_DAYS):
         return None
     return StatedAge(low, high, " ".join(match.group().split()))

@@ -15,6 +15,7 @@ from typing import Any
 import platformdirs
 
 from napari_fada.vocabulary import vocabulary
+from napari_fada.workstation.key_names import refusal, spelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,10 @@ GROUPS: dict[str, tuple[str, ...]] = {
 """What the actions are for, as the sheet of keys shows them."""
 
 
+_DEFAULTS = {a.name: a.default for a in ACTIONS}
+_TEXTS = {a.name: a.text for a in ACTIONS}
+
+
 def group_of(name: str) -> str:
     """Return what an action is for."""
     return next((group for group, names in GROUPS.items() if name in names), "More")
@@ -147,8 +152,7 @@ class KeyTable:
     def __init__(self, path: Path | None = None) -> None:
         self._path = path or settings_path()
         self.problem = ""
-        self._keys = {a.name: a.default for a in ACTIONS}
-        self._keys |= self._read()
+        self._keys = self._read()
 
     def __getitem__(self, name: str) -> str:
         return self._keys[name]
@@ -158,42 +162,72 @@ class KeyTable:
         return [(a, self._keys[a.name]) for a in ACTIONS]
 
     def change(self, name: str, key: str) -> None:
-        """Give an action another key and keep that.
+        """Give an action another key and keep that; no key at all if it is empty.
 
         Raises
         ------
         ValueError
-            If another action has the key, or it is none.
+            In words, if another action has the key, napari has it, or it is none.
         """
-        from napari.utils.key_bindings import coerce_keybinding
-
-        if key:
-            try:
-                coerce_keybinding(key)
-            except Exception as error:
-                raise ValueError(f"“{key}” is no key; write for instance Alt-G.") from error
-            other = next((a for a, k in self.items() if k == key and a.name != name), None)
+        keys = self._read()  # another window may have changed some meanwhile
+        if key := spelled(key) if key.strip() else "":
+            other = next((a for a in ACTIONS if keys[a.name] == key and a.name != name), None)
             if other is not None:
                 raise ValueError(f"{key} already does: {other.text}.")
-        self._keys[name] = key
+            if reason := refusal(key, _DEFAULTS.values()):
+                raise ValueError(reason)
+        self._keys = keys | {name: key}
         changed = {a.name: k for a, k in self.items() if k != a.default}
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._path.write_text(json.dumps(changed, indent=2), encoding="utf-8")
 
     def reset(self) -> None:
         """Go back to the defaults."""
-        self._keys = {a.name: a.default for a in ACTIONS}
+        self._keys = dict(_DEFAULTS)
         self._path.unlink(missing_ok=True)
 
     def _read(self) -> dict[str, str]:
+        """Return all keys, those of the file where they can be taken; else ``problem`` says so."""
+        self.problem = ""
         try:
             found = json.loads(self._path.read_text(encoding="utf-8"))
-            return {str(k): str(v) for k, v in found.items() if k in self._keys}
+            wanted = {str(k): str(v) for k, v in found.items() if k in _DEFAULTS}
         except FileNotFoundError:
-            return {}
+            return dict(_DEFAULTS)
         except (OSError, ValueError, AttributeError) as error:
             self.problem = f"The key settings in {self._path} cannot be read ({error})."
-            return {}
+            return dict(_DEFAULTS)
+        refused: list[str] = []
+        for name, written in list(wanted.items()):
+            try:
+                wanted[name] = spelled(written) if written.strip() else ""
+                reason = refusal(wanted[name], _DEFAULTS.values())
+            except ValueError as error:
+                reason = str(error)
+            if reason:
+                del wanted[name]
+                refused.append(reason)
+        while clash := _clash(wanted):
+            refused.append(
+                f"{wanted[clash[0]]} is given to two: {_TEXTS[clash[0]]}, {_TEXTS[clash[1]]}."
+            )
+            del wanted[clash[0]]
+        if refused:
+            self.problem = (
+                f"{len(refused)} of the keys in {self._path} {'is' if len(refused) == 1 else 'are'}"
+                f" not taken; the default stays there. {' '.join(refused)}"
+            )
+        return _DEFAULTS | wanted
+
+
+def _clash(wanted: dict[str, str]) -> tuple[str, str] | None:
+    """Give a wanted action whose key another has, with that one; None if no two share a key."""
+    keys = _DEFAULTS | wanted
+    for name in reversed(list(wanted)):
+        for other, key in keys.items():
+            if key and key == keys[name] and other != name:
+                return name, other
+    return None
 
 
 class Keys:
@@ -212,21 +246,18 @@ class Keys:
         self._does = does
 
     def bind(self, *targets: Any) -> None:
-        """Bind the keys of what is done here on viewers or layers."""
-        for action, key in self.table.items():
-            if key and action.name in self._does:
-                for target in targets:
+        """Bind the keys of what is done here on viewers or layers, and no others any more."""
+        for target in targets:
+            for key, does in list(target.keymap.items()):
+                if getattr(does, "table_of_keys", None) is self:  # as it was before a change
+                    target.bind_key(key, None)
+            for action, key in self.table.items():
+                if key and action.name in self._does:
                     target.bind_key(key, self._caller(action.name), overwrite=True)
-
-    def unbind(self, *targets: Any) -> None:
-        """Take all keys away again."""
-        for action, key in self.table.items():
-            if key and action.name in self._does:
-                for target in targets:
-                    target.bind_key(key, None, overwrite=True)
 
     def _caller(self, name: str) -> Callable[[Any], None]:
         def call(_target: Any) -> None:
             self._does[name]()
 
+        call.table_of_keys = self  # type: ignore[attr-defined]
         return call

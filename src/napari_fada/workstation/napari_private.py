@@ -41,6 +41,29 @@ def click_square(layer: Any) -> float:
     return float(getattr(layer, "_normalized_vertex_radius", 4.0)) / 2
 
 
+def own_keys() -> Iterator[tuple[str, str]]:
+    """Give napari's own keys, in its layers, in its window and in its menus, with what they do.
+
+    Preferences keep the first kind, layers the second, and the third are the application's.
+    """
+    from napari import layers
+    from napari._app_model import get_app_model
+    from napari.components import ViewerModel
+    from napari.settings import get_settings
+
+    for name, keys in get_settings().shortcuts.shortcuts.items():
+        for key in keys:
+            yield str(key), name.rpartition(":")[2].replace("_", " ")
+    for kind in (ViewerModel, layers.Shapes, layers.Labels, layers.Points, layers.Image):
+        for key, does in kind.class_keymap.items():
+            yield str(key), getattr(does, "__name__", "").replace("_", " ")
+    app = get_app_model()
+    for rule in app.keybindings:
+        command = app.commands.get(rule.command_id)
+        what = getattr(command, "title", rule.command_id)
+        yield str(rule.keybinding), str(what).strip("\u200e.…")
+
+
 def zoom(viewer: Any) -> float:
     """Return the pixels of the screen that one unit of the world takes.
 

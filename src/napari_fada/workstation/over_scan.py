@@ -1,10 +1,11 @@
-"""Layers of ours that lie over the scan for a while and are no records, and where the mouse is."""
+"""What lies over the scan for a while and is no record: layers, questions, where the mouse is."""
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from napari_fada.workstation import napari_private as private
 from napari_fada.workstation.coordinates import Vertices, to_layer
 from napari_fada.workstation.layers import MARK
 from napari_fada.workstation.session import Session
+
+if TYPE_CHECKING:
+    from qtpy.QtWidgets import QDialog
 
 
 def vertices_over_scan(session: Session, points: Iterable[tuple[float, float]]) -> Vertices:
@@ -54,3 +58,17 @@ def take_away(session: Session, layer: Any) -> None:
     if layer is not None:
         with suppress(ValueError):
             session.viewer.layers.remove(layer)
+
+
+def ends_with_scan(session: Session, dialog: QDialog) -> None:
+    """Put a question away when another scan is opened: the answer would go to that one."""
+    shown = weakref.ref(dialog)  # nothing but its window keeps it
+
+    def leave() -> None:
+        asked = shown()
+        if asked is not None:
+            with suppress(RuntimeError):  # the window that it belonged to is gone
+                asked.reject()
+
+    session.scan_closing.connect(leave)
+    dialog.finished.connect(lambda _: session.scan_closing.disconnect(leave, missing_ok=True))

@@ -1,6 +1,7 @@
 """Asks for a gestational age, and for where it comes from: typed, last period, or an earlier CRL.
 
-An age from the sizes that are looked at cannot be entered here.
+An age from the sizes that are looked at cannot be entered here. Nothing is entered in advance: an
+age that nobody typed is no age.
 """
 
 from __future__ import annotations
@@ -20,8 +21,14 @@ ORIGINS = {
     "lmp": "last period",
     "crl": "CRL of another frame",
 }
+#: What is typed is taken as it is, and refused in words where it makes no sense.
+_MOST_WEEKS = 99
 #: Formula by which an age is taken from a CRL.
 CRL_FORMULA = "robinson_fleming-C"
+NO_AGE = (
+    "No age was given: type weeks and days, or the first day of the last period. Until then no "
+    "size is scored, and there is no chart."
+)
 
 
 class AgeEntry(QWidget):
@@ -50,13 +57,13 @@ class AgeEntry(QWidget):
                 self.origin.addItem(text, key)
         self.origin.setToolTip("Where the age comes from: not from these measurements")
         self.weeks, self.days = QSpinBox(), QSpinBox()
-        self.weeks.setRange(4, 44)
-        self.weeks.setValue(20)
+        self.weeks.setRange(0, _MOST_WEEKS)
+        self.weeks.setSpecialValueText("–")  # at 0: none was typed
         self.weeks.setToolTip("Completed weeks of the gestational age")
         self.days.setRange(0, 6)
         self.days.setToolTip("Days beyond the weeks")
         today = QDate.currentDate()
-        self.period, self.examined = QDateEdit(today.addDays(-140)), QDateEdit(today)
+        self.period, self.examined = QDateEdit(today), QDateEdit(today)
         self.period.setToolTip("First day of the last menstrual period")
         self.examined.setToolTip("Day on which this scan was made")
         for edit in (self.period, self.examined):
@@ -90,15 +97,25 @@ class AgeEntry(QWidget):
         self._arrange()
 
     @property
+    def empty(self) -> bool:
+        """Whether no age was given yet."""
+        origin = self.origin.currentData()
+        if origin == "typed":
+            return self.weeks.value() == 0 and self.days.value() == 0
+        return bool(origin == "lmp" and self.period.date() == self.examined.date())
+
+    @property
     def age(self) -> GestationalAge:
         """The age that is stated.
 
         Raises
         ------
         MeasureError
-            If the dates or the crown-rump length make no age.
+            If none is, or if the dates or the crown-rump length make none.
         """
         origin = self.origin.currentData()
+        if self.empty:
+            raise MeasureError(NO_AGE)
         if origin == "kept" and self._kept is not None:
             return self._kept
         if origin == "lmp":

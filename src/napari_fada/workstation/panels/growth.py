@@ -68,7 +68,6 @@ class GrowthDialog(QDialog):
         self.entry = AgeEntry(crls, kept)
         self.keep = QPushButton()
         self.keep.setAutoDefault(False)
-        self.keep.setToolTip("What does not fit is looked for at this age, before the report's")
         self.keep.setVisible(on_keep is not None)
         self.keep.clicked.connect(self._keep)
         self.standard = QComboBox()
@@ -82,7 +81,6 @@ class GrowthDialog(QDialog):
         self.chart = QLabel()
         self.chart.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.save = QPushButton("Save chart…")
-        self.save.setToolTip("As PNG or PDF")
         self.save.setAutoDefault(False)
         self.save.clicked.connect(self._save)
         notice = QLabel(NOTICE)
@@ -103,44 +101,40 @@ class GrowthDialog(QDialog):
         self.work_out()
 
     def work_out(self) -> None:
-        """Score every size at the age, and show the one that is chosen."""
+        """Score every size at the age, and show the one that is chosen; no age, no score."""
         chosen = self.standard.currentText()
-        kept = self.entry.origin.currentData() == "kept"
-        self.keep.setText("Forget this age" if kept else "Keep with the scan")
+        age, wrong = None, ""
         try:
             age = self.entry.age
         except MeasureError as error:
-            self.keep.setEnabled(False)
-            self._found = []
-            self.standard.clear()
-            self.dating.clear()
-            self.told.setText(str(error))
-            self._show()
-            return
-        self.keep.setEnabled(True)
-        rows = list(scores(self._measured, age))
+            wrong = str(error)
+        kept = self.entry.origin.currentData() == "kept"
+        self.keep.setText("Forget this age" if kept else "Keep with the scan")
+        self.keep.setEnabled(age is not None)
+        tip = "What does not fit is looked for at this age, before the report's"
+        self.keep.setToolTip(wrong or tip)
+        rows = [] if age is None else list(scores(self._measured, age))
         self._found = [r for r in rows if isinstance(r, GrowthScore)]
-        reasons = [r for r in rows if isinstance(r, str)]
+        reasons = [wrong] if wrong else [r for r in rows if isinstance(r, str)]
         self.standard.blockSignals(True)
         self.standard.clear()
         self.standard.addItems([f"{s.size.upper()}: {s.title}" for s in self._found])
         self.standard.setCurrentText(chosen)
         self.standard.blockSignals(False)
-        self.told.setToolTip("\n".join(reasons))
         derived, refused = derive_all(self._measured, age=age)
         self.dating.setText("\n".join(map(str, derived)) or "No formula fits what was measured.")
         gaps = [f"{r.title}: {r.reason}" for r in refused]
         self.dating.setToolTip("\n".join([*dict.fromkeys(d.source for d in derived), *gaps]))
-        if not self._found:
-            self.told.setText(
-                reasons[0] if reasons else "Nothing was measured that has a standard."
-            )
+        tone(self.told, "failed" if wrong and not self.entry.empty else "")
+        self.told.setToolTip("\n".join(reasons))
+        self.told.setText((reasons or ["Nothing was measured that has a standard."])[0])
         self._show()
 
     def _show(self) -> None:
         place = self.standard.currentIndex()
         self._figure = None
         self.save.setEnabled(False)
+        self.save.setToolTip("Nothing is drawn: there is no size with an age and a standard")
         if not 0 <= place < len(self._found):
             self.chart.clear()
             return
@@ -155,6 +149,7 @@ class GrowthDialog(QDialog):
         pixmap.loadFromData(picture(self._figure))
         self.chart.setPixmap(pixmap)
         self.save.setEnabled(True)
+        self.save.setToolTip("As PNG or PDF")
 
     def _keep(self) -> None:
         """Keep the age with the scan, or forget the one that is kept."""

@@ -40,6 +40,7 @@ from napari_fada.measure.plausibility import findings
 from napari_fada.records.annotation import Annotation
 from napari_fada.workstation.caliper_tool import CaliperTool
 from napari_fada.workstation.measure_layer import MeasureLayer
+from napari_fada.workstation.over_scan import ends_with_scan
 from napari_fada.workstation.panels.growth import GrowthDialog
 from napari_fada.workstation.panels.scale_row import ScaleRow
 from napari_fada.workstation.session import Session
@@ -250,6 +251,7 @@ class MeasuresPanel(QWidget):
             on_keep=self.keep_age,
         )
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        ends_with_scan(self._session, dialog)  # the age is this scan's alone
         dialog.show()
         return dialog
 

@@ -36,6 +36,7 @@ from napari_fada.measure import (
 from napari_fada.measure.calibration import ORIGINS
 from napari_fada.records.annotation import Point
 from napari_fada.records.rows import WHOLE
+from napari_fada.workstation.over_scan import ends_with_scan
 from napari_fada.workstation.panels.ticks import TicksDialog
 from napari_fada.workstation.ruler import Ruler
 from napari_fada.workstation.session import Session
@@ -196,6 +197,7 @@ class ScaleRow(QWidget):
         dialog.setLabelText(f"Length of the line ({math.dist(a, b):.1f} px) in mm")
         dialog.doubleValueSelected.connect(lambda length: self.take_points(a, b, length))
         dialog.finished.connect(self.ruler.put_down)
+        ends_with_scan(self._session, dialog)  # the line lies on this one
         self._show_beside(dialog)
         return dialog
 

@@ -20,7 +20,12 @@ from qtpy.QtWidgets import (
 from napari_fada.errors import MeasureError
 from napari_fada.measure import NOTICE, Comb, Scale, proposed_length, scale_from_ticks
 from napari_fada.workstation.measure_layer import COLOUR
-from napari_fada.workstation.over_scan import put_over_scan, take_away, vertices_over_scan
+from napari_fada.workstation.over_scan import (
+    ends_with_scan,
+    put_over_scan,
+    take_away,
+    vertices_over_scan,
+)
 from napari_fada.workstation.session import Session
 from napari_fada.workstation.theme import tone
 from napari_fada.workstation.tick_search import default_ticks
@@ -98,8 +103,8 @@ class TicksDialog(QDialog):
         layout.addWidget(self.told)
         layout.addWidget(notice)
         layout.addWidget(self.buttons)
-        session.scan_closing.connect(self._leave)
-        self.finished.connect(self._end)
+        ends_with_scan(session, self)
+        self.finished.connect(self._hide)
         self._work_out()
 
     def accept(self) -> None:
@@ -148,13 +153,6 @@ class TicksDialog(QDialog):
         )
         put_over_scan(session, self._layer)
 
-    def _hide(self) -> None:
+    def _hide(self, *_: object) -> None:
         layer, self._layer = self._layer, None
         take_away(self._session, layer)
-
-    def _leave(self) -> None:
-        self.reject()
-
-    def _end(self, *_: object) -> None:
-        self._session.scan_closing.disconnect(self._leave, missing_ok=True)
-        self._hide()
