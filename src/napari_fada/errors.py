@@ -75,6 +75,10 @@ class LockedError(ProjectError):
     """An edit would change a structure that is locked."""
 
 
+class UndecidedError(ProjectError):
+    """A review would be closed over what two raters disagree on."""
+
+
 class ExchangeError(FadaError):
     """A file in an exchange format cannot be read or written."""
 

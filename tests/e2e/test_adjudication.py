@@ -12,6 +12,7 @@ from qtpy.QtTest import QTest
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.merge import open_conflicts
 from napari_fada.records.project import Project
+from napari_fada.records.review import scan_review
 from napari_fada.workstation.adjudicate_widget import AdjudicateWidget
 from napari_fada.workstation.worklist.docking import show_worklist
 
@@ -263,3 +264,24 @@ def test_the_dock_is_taken_away_and_another_one_opened(desk, dock):
     desk.qtbot.wait(1)
     worklist = show_worklist(desk.viewer)
     assert worklist.isVisible()
+
+
+def test_accepting_is_refused_until_the_last_conflict_is_decided(desk, dock):
+    sha256, project = desk.session.scan.sha256, desk.session.project
+    for _ in range(3):  # pressing again does not help
+        press(desk, Qt.Key.Key_N)
+        press(desk, Qt.Key.Key_N, Qt.KeyboardModifier.AltModifier)
+    assert scan_review(project, sha256).state == "in_review"
+    assert not project.standing(sha256, 0).reviewed
+    said = desk.widget.message.text
+    assert said.startswith("Anna and Ben disagree here")
+    assert "CSP" in said
+    assert "F3, F4" in said
+    assert dock.message.text == said
+    dock.work.look_at(2)
+    desk.widget.message.buttons[0].click()
+    assert dock.work.position == 0
+    while dock.work.current:
+        press(desk, Qt.Key.Key_F3)
+    press(desk, Qt.Key.Key_N)
+    assert scan_review(project, sha256).state == "corrected"

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 import pytest
 
-from napari_fada.errors import ProjectError
+from napari_fada.errors import ProjectError, UndecidedError
+from napari_fada.records import review
 from napari_fada.records.conflicts import decided_conflicts, open_conflicts, resolve
 from napari_fada.records.merge import MergeCopying, MergeFinished, MergeProgress, merge_projects
 from napari_fada.records.project import WHOLE, Project
@@ -424,3 +425,83 @@ def test_a_merged_project_can_be_merged_again(desk, disputed):
         assert len(project.annotations(SHA, 1)) == 1
     with closing(sqlite3.connect(out)) as connection:
         assert connection.execute("SELECT count(*) FROM meta WHERE name = 'merge'").fetchone()[0]
+
+
+def test_nothing_is_closed_over_what_is_not_decided(desk, disputed):
+    structure, field, *_ = disputed
+    with desk.merged() as c:
+        before = c.history()
+        for close in (review.finish, review.accept_rest):
+            with pytest.raises(UndecidedError, match="CSP"):
+                close(c, *KEY)
+        assert c.history() == before
+        resolve(c, field, "a")
+        with pytest.raises(UndecidedError, match="CSP"):
+            review.finish(c, *KEY)
+        resolve(c, structure, "b")
+        assert review.finish(c, *KEY) == "corrected"
+        assert c.standing(*KEY).reviewed
+        while conflict_free(c):  # back to before the decision, whatever was undone on the way
+            c.undo(*KEY)
+        assert not c.standing(*KEY).reviewed
+
+
+def conflict_free(project):
+    return not open_conflicts(project)
+
+
+@pytest.mark.usefixtures("disputed")
+def test_going_back_in_the_history_decides_nothing(desk):
+    with desk.merged() as c:
+        hers = next(e for e in reversed(c.history()) if e.rater == "Anna")
+        c.restore(*KEY, hers.id)
+        assert len(open_conflicts(c)) == 2
+        assert c.check() == []
+
+
+def test_a_scan_is_not_accepted_by_a_decision_while_another_is_open(desk, start):
+    brain, csp = start.annotations
+    with desk.rater("Anna") as a:
+        accept(a, brain, csp)
+        a.set_state(SHA, WHOLE, {"review": "accepted", "score/annotation": "1"})
+    with desk.rater("Ben") as b:
+        accept(b, brain)
+        b.set_state(SHA, WHOLE, {"review": "rejected", "score/annotation": "3"})
+    desk.merge()
+    with desk.merged() as c:
+        found = {x.name: x for x in open_conflicts(c)}
+        with pytest.raises(UndecidedError, match="score/annotation"):
+            resolve(c, found["review"], "a")
+        assert len(open_conflicts(c)) == 2
+        resolve(c, found["score/annotation"], "b")
+        assert not c.standing(*KEY).reviewed
+        resolve(c, found["review"], "a")
+        assert c.standing(*KEY).reviewed
+
+
+@pytest.mark.usefixtures("disputed")
+def test_scans_come_after_their_frames(desk):
+    with desk.rater("Anna") as a:
+        a.set_state(SHA, WHOLE, {"score/annotation": "1"})
+    with desk.rater("Ben") as b:
+        b.set_state(SHA, WHOLE, {"score/annotation": "3"})
+    desk.c.unlink()
+    desk.merge()
+    with desk.merged() as c:
+        assert [x.frame for x in open_conflicts(c)] == [0, 0, WHOLE]
+
+
+def test_a_scan_that_one_has_rejected_may_be_rejected_at_once(desk, start):
+    brain, csp = start.annotations
+    with desk.rater("Anna") as a:
+        accept(a, brain)
+        a.set_state(SHA, WHOLE, {"review": "accepted"})
+    with desk.rater("Ben") as b:
+        b.edit(*KEY, replace={brain.uid: moved(brain, 40)})
+        b.edit(*KEY, remove=[csp.uid])
+        b.set_state(SHA, WHOLE, {"review": "rejected"})
+    desk.merge()
+    with desk.merged() as c:
+        resolve(c, open_conflicts(c)[-1], "b")
+        assert c.state(SHA, WHOLE)["review"] == "rejected"
+        assert not c.standing(*KEY).reviewed

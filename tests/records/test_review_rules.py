@@ -325,3 +325,15 @@ def test_polygon_and_box_of_one_class_are_judged_apart(project):
         "polygon": "accepted",
         "box": "proposed",
     }
+
+
+def test_a_scan_that_is_reviewed_again_is_open_in_all_its_frames(read):
+    read.edit(SHA, 3, add=[polygon("Brain", source="expert")])
+    review.finish(read, *KEY)
+    assert read.standing(*KEY).reviewed
+    review.reopen(read, SHA, 3)
+    assert not read.standing(*KEY).reviewed
+    assert not read.standing(SHA, 3).reviewed
+    read.undo(SHA, 3)
+    assert read.standing(*KEY).reviewed
+    assert read.standing(SHA, 3).reviewed

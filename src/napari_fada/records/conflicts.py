@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from napari_fada.errors import ProjectError
+from napari_fada.errors import ProjectError, UndecidedError
 from napari_fada.records import edits, history, tables
 from napari_fada.records.annotation import Annotation, new_uid, now
 from napari_fada.records.history import Entry
 from napari_fada.records.project import Project
 
-CONFLICT = "conflict/"
 What = Literal["structure", "field", "view", "review"]
 
 
@@ -58,7 +57,7 @@ class Conflict:
     @property
     def cell(self) -> str:
         """Name of the cell that keeps it."""
-        return CONFLICT + self.id
+        return edits.CONFLICT + self.id
 
     def to_json(self) -> str:
         """Return what the cell holds."""
@@ -68,7 +67,7 @@ class Conflict:
     @classmethod
     def from_cell(cls, scan: str, frame: int, name: str, value: str) -> Conflict:
         """Rebuild a conflict from its cell."""
-        return cls(name.removeprefix(CONFLICT), scan, frame, **json.loads(value))
+        return cls(name.removeprefix(edits.CONFLICT), scan, frame, **json.loads(value))
 
 
 def open_conflicts(project: Project, scan: str | None = None) -> list[Conflict]:
@@ -77,10 +76,37 @@ def open_conflicts(project: Project, scan: str | None = None) -> list[Conflict]:
         rows = c.execute(
             "SELECT k.sha256, k.frame, k.name, k.value FROM cells k JOIN scans s USING (sha256) "
             "WHERE k.name > 'conflict/' AND k.name < 'conflict0' AND (?1 IS NULL OR sha256 = ?1) "
-            "ORDER BY s.added, s.rowid, k.frame, k.name",
+            "ORDER BY s.added, s.rowid, k.frame < 0, k.frame, k.name",  # the scan itself comes last
             (scan,),
         ).fetchall()
     return [Conflict.from_cell(*row) for row in rows]
+
+
+def require_decided(project: Project, scan: str, frame: int | None = None) -> None:
+    """Refuse to close a scan, or one frame of it, as long as a conflict is open there.
+
+    Raises
+    ------
+    UndecidedError
+        If so; it names them.
+    """
+    found = [c for c in open_conflicts(project, scan) if frame in (None, c.frame)]
+    if found:
+        raise UndecidedError(
+            f"Two raters disagree here, and it is not decided: {named(found)}.",
+            kept="Nothing is accepted.",
+            todo="Decide it in FADA adjudicate first.",
+        )
+
+
+def named(conflicts: Iterable[Conflict]) -> str:
+    """Name conflicts for a message: what they are about, and on which frame."""
+    words = []
+    for conflict in conflicts:
+        where = f" on frame {conflict.frame + 1}" if conflict.frame > 0 else ""
+        words.append(f"{conflict.name.replace('_', ' ')}{where}")
+    words = list(dict.fromkeys(words))
+    return ", ".join(words[:5]) + (f" and {len(words) - 5} more" if len(words) > 5 else "")
 
 
 def decided_conflicts(project: Project, scan: str | None = None) -> list[tuple[Conflict, Entry]]:
@@ -89,7 +115,7 @@ def decided_conflicts(project: Project, scan: str | None = None) -> list[tuple[C
     found: dict[str, tuple[Conflict, Entry]] = {}
     for entry in project.history(scan):
         for change in entry.changes:
-            if not change.name.startswith(CONFLICT) or change.before is None:
+            if not change.name.startswith(edits.CONFLICT) or change.before is None:
                 continue
             conflict = Conflict.from_cell(entry.sha256, entry.frame, change.name, change.before)
             if conflict.id not in standing and entry.kind != "undo":
@@ -122,6 +148,8 @@ def resolve(
     ------
     ProjectError
         If it was decided in the meantime, or nothing can be written. Nothing is changed then.
+    UndecidedError
+        If the scan would be accepted while something else about it is not decided.
     ValueError
         If neither or both of ``choose`` and ``value`` are given, or one that does not fit.
     """
@@ -143,6 +171,8 @@ def resolve(
             wanted = _structure(c, conflict, choose, project.rater)
         else:
             text = value if value is not None else getattr(conflict, str(choose))
+            if conflict.name == history.REVIEW and text in edits.CLOSED:
+                _require_no_other(project, conflict)
             wanted = _word(c, conflict, text)
         entry = history.do(
             *(c, conflict.scan, conflict.frame, {conflict.cell: None, **wanted}),
@@ -151,6 +181,16 @@ def resolve(
         )
     project._tell(entry)
     return entry
+
+
+def _require_no_other(project: Project, conflict: Conflict) -> None:
+    others = [c for c in open_conflicts(project, conflict.scan) if c.id != conflict.id]
+    if others:
+        raise UndecidedError(
+            f"The scan cannot be accepted yet: {named(others)} is not decided.",
+            kept="The conflict stays open.",
+            todo="Decide the rest of this scan first.",
+        )
 
 
 def _label(conflict: Conflict, choose: object) -> str:

@@ -8,7 +8,7 @@ is not changed at all. The first edit of a person brings the frame and its scan 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from napari_fada.errors import EditConflictError, LockedError
@@ -19,6 +19,8 @@ from napari_fada.records.rows import Act, Edit
 RECORD, LOCK, REASON = "record/", "lock/", "reason/"
 SCAN_REVIEW = history.SCAN + history.REVIEW
 FINISHED = ("accepted", "corrected", "rejected", "skipped")
+CLOSED = FINISHED[:2]
+CONFLICT = "conflict/"
 _PRESENT = "1"
 
 
@@ -80,6 +82,18 @@ def edit(connection: sqlite3.Connection, sha256: str, act: Act, *, rater: str) -
 def locked_uids(cells: Iterable[str]) -> set[str]:
     """Return the records that are locked, from the names of a frame's cells."""
     return {name.removeprefix(LOCK) for name in cells if name.startswith(LOCK)}
+
+
+def is_closed(cells: Mapping[str, str], whole: Mapping[str, str]) -> bool:
+    """Tell from the cells of a frame and of its scan whether the frame's review is closed.
+
+    It is where the frame or the scan as a whole was accepted. It is not where the scan was
+    rejected, or where two raters disagree and nobody has decided.
+    """
+    reviews = (cells.get(history.REVIEW), whole.get(history.REVIEW))
+    if "rejected" in reviews or not set(reviews) & set(CLOSED):
+        return False
+    return not any(name.startswith(CONFLICT) for name in (*cells, *whole))
 
 
 def reviewing(frame: int) -> dict[str, str | None]:

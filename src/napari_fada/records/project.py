@@ -278,12 +278,11 @@ class Project(ProjectSettings):
             reading = standing.reading(c, cells)
             records = tuple(a for _, a in tables.live_records(c, sha256, frame))
             report = standing.report(c, cells, reading)
-        reviews = (cells.get("review"), whole.get("review"))
         return Standing(
             records,
             report,
             {n: v for n, v in cells.items() if n.partition("/")[0] in STATE_NAMES},
-            any(review in ("accepted", "corrected") for review in reviews),
+            edits.is_closed(cells, whole),
             reading,
         )
 

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from napari_fada.records.annotation import Annotation, Status
-from napari_fada.records.edits import FINISHED, LOCK, REASON, locked_uids
+from napari_fada.records.conflicts import require_decided
+from napari_fada.records.edits import CLOSED, FINISHED, LOCK, REASON, locked_uids
 from napari_fada.records.project import Project
 from napari_fada.records.rows import WHOLE, Act, Edit
 from napari_fada.records.summary import States, state_of
@@ -133,8 +134,16 @@ def set_locked(
 
 
 def accept_rest(project: Project, sha256: str, frame: int) -> Edit:
-    """Accept all open proposals of a frame; the frame is then reviewed."""
-    return project.act(sha256, _finished(project, sha256, frame))[0]
+    """Accept all open proposals of a frame; the frame is then reviewed.
+
+    Raises
+    ------
+    UndecidedError
+        If two raters disagree about the frame.
+    """
+    with project.together(""):
+        require_decided(project, sha256, frame)
+        return project.act(sha256, _finished(project, sha256, frame))[0]
 
 
 def finish(project: Project, sha256: str, frame: int) -> States:
@@ -154,7 +163,13 @@ def finish(project: Project, sha256: str, frame: int) -> States:
     str
         ``accepted``, or ``corrected`` if any record was corrected, drawn or rejected, or any
         report field or the view was changed by the expert.
+
+    Raises
+    ------
+    UndecidedError
+        If two raters disagree about anything in the scan.
     """
+    require_decided(project, sha256)
     frames = [frame, *(f for f in project.frames(sha256) if f != frame)]
     acts = [_finished(project, sha256, f) for f in frames]
     corrected = any(act.states["review"] == "corrected" for act in acts)
@@ -179,9 +194,15 @@ def skip_scan(project: Project, sha256: str, frame: int) -> None:
 
 
 def reopen(project: Project, sha256: str, frame: int) -> None:
-    """Bring a finished scan back into review."""
+    """Bring a finished scan back into review, with the frames of it that were closed."""
     cells = {"review": "in_review", "reason": None}
-    project.act(sha256, Act(frame, scan_states=cells, label="Scan reviewed again"))
+    label = "Scan reviewed again"
+    states = project.frame_states(sha256)
+    closed = [f for f, state in states.items() if state.review in CLOSED]
+    again: dict[str, str | None] = {"review": "in_review"}
+    acts = [Act(f, states=again, label=label) for f in closed if f != frame]
+    here = again if frame in closed else {}
+    project.act(sha256, Act(frame, states=here, scan_states=cells, label=label), *acts)
 
 
 def set_comment(project: Project, sha256: str, frame: int, text: str) -> None:

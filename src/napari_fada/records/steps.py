@@ -204,6 +204,8 @@ def restore(
     past = history.cells_at(connection, sha256, frame, edit)
     locks = {name: value for name, value in present.items() if name.startswith("lock/")}
     past = {n: v for n, v in past.items() if not n.startswith("lock/")} | locks
+    # What two raters disagree on is decided, and not left behind by going back.
+    past |= {name: value for name, value in present.items() if name.startswith("conflict/")}
     if past == present:
         return None
     if {name.replace("lock/", "record/", 1) for name in locks} - past.keys():

@@ -45,6 +45,7 @@ from napari_fada.workstation.theme import Dress, tone
 if TYPE_CHECKING:
     import napari
 
+NAME = "FADA adjudicate"
 BUTTONS = (
     ("side_a", "A", "Let the first rater's word count"),
     ("side_b", "B", "Let the second rater's word count"),
@@ -313,6 +314,21 @@ class AdjudicateWidget(QWidget):
     def close_session(self) -> None:
         """Stop what goes on."""
         self.files.close_work()
+
+
+def show_conflict(viewer: Any, conflict: Conflict) -> None:
+    """Show a conflict in the dock of a window, which is opened if it is not there."""
+    docked = viewer.window.dock_widgets.values()
+    found = next((w for w in docked if isinstance(w, AdjudicateWidget)), None)
+    if found is None:
+        found = AdjudicateWidget(viewer)
+        viewer.window.add_dock_widget(found, name=NAME, area="right")
+    dock = _dock_of(found)
+    if dock is not None:
+        dock.show()
+        dock.raise_()
+    if conflict in found.work.open:
+        found.work.look_at(found.work.open.index(conflict))
 
 
 def _values(conflict: Conflict) -> list[str]:

@@ -256,7 +256,12 @@ def mark_reviewed(session: Session) -> None:
     try:
         closed = review.frame_review(session.project, sha256, frame).state in FINISHED
         if closed:
-            again = Act(frame, states={"review": "in_review"}, label="review the frame again")
+            again = Act(
+                frame,
+                states={"review": "in_review"},
+                scan_states={"review": "in_review"},  # a scan is as far as its last frame
+                label="review the frame again",
+            )
             session.project.act(sha256, again)
     except FadaError as error:
         session.say_error(error)

@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_fada.errors import FadaError
+from napari_fada.records import conflicts
 from napari_fada.records.completeness import missing_in_scan
+from napari_fada.records.conflicts import Conflict
+from napari_fada.workstation.keys import KeyTable
 
 if TYPE_CHECKING:
     from napari_fada.records.project import Project
@@ -68,6 +71,27 @@ class Objection:
 Check = Callable[[Closing], Objection | None]
 
 
+def open_conflicts(closing: Closing) -> Objection | None:
+    """Object where two raters disagree and nobody has decided. Only deciding ends that."""
+    found = conflicts.open_conflicts(closing.project, closing.sha256)
+    if not closing.whole:
+        found = [c for c in found if c.frame == closing.frame]
+    if not found:
+        return None
+    table = KeyTable()
+    keys = ", ".join(table[name] for name in ("side_a", "side_b", "both_sides", "redraw"))
+    raters = " and ".join(dict.fromkeys(r for c in found for r in (c.rater_a, c.rater_b) if r))
+    show = closing.session.reviewing.signing.show_conflict
+    first = found[0]
+    offers = (("Decide now", "Show the first of them in FADA adjudicate", lambda: show(first)),)
+    return Objection(
+        f"{raters or 'Two raters'} disagree here, and it is not decided: "
+        f"{conflicts.named(found)}. Decide it in FADA adjudicate ({keys}). Nothing is accepted.",
+        passes=False,
+        offers=offers,
+    )
+
+
 def required_fields(closing: Closing) -> Objection | None:
     """Object where a field that the project requires is empty."""
     if not closing.whole:
@@ -88,7 +112,7 @@ def required_fields(closing: Closing) -> Objection | None:
 
 #: In the order in which they are asked: what is seen, what is disputed, what does not fit
 #: together, what is missing, what nobody looked at.
-CHECKS: tuple[Check, ...] = (required_fields,)
+CHECKS: tuple[Check, ...] = (open_conflicts, required_fields)
 
 
 class Signing:
@@ -103,6 +127,8 @@ class Signing:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._told: dict[tuple[Check, bool], Objection] = {}
+        self.show_conflict: Callable[[Conflict], object] = lambda _conflict: None
+        """Opens a conflict where it is decided; the window sets it."""
         session.scan_changed.connect(self.forget)
         session.frame_changed.connect(self.forget)
 
@@ -136,10 +162,9 @@ class Signing:
         _withdraw(self._session, told)
 
     def _say(self, objection: Objection) -> None:
+        self._session.say(objection.text, "warning")  # every dock of ours shows it
         if objection.offers:
             self._session.question.emit(objection.text, objection.offers)
-        else:
-            self._session.say(objection.text, "warning")
 
 
 def _withdraw(session: Session, told: Mapping[tuple[Check, bool], Objection]) -> None:

@@ -21,6 +21,7 @@ from napari_fada.errors import FadaError
 from napari_fada.records.reading import PHASES, Phase, Reading
 from napari_fada.vocabulary import vocabulary
 from napari_fada.workstation import drawing
+from napari_fada.workstation.adjudicate_widget import show_conflict
 from napari_fada.workstation.ahead import ahead_of
 from napari_fada.workstation.carrier import Carrier
 from napari_fada.workstation.comfort import Comfort
@@ -147,6 +148,7 @@ class AnnotateWidget(QWidget):
         session.question.connect(self.message.ask)
         session.question_over.connect(self.message.withdraw)
         session.safety.ask_where = self.project.ask_where
+        session.reviewing.signing.show_conflict = lambda c: show_conflict(session.viewer, c)
         session.scan_changed.connect(self._on_scan)
         session.frame_changed.connect(self._show_frame)
         session.scan_changed.connect(self._forget_question)
