@@ -5,8 +5,10 @@ Nothing is opened in here, so ten thousand files are found in a moment.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +25,7 @@ _SIDECARS = frozenset(
     {".json", ".jsonl", ".csv", ".tsv", ".txt", ".md", ".rst", ".xml", ".yaml", ".yml", ".toml"}
     | {".ini", ".log", ".html", ".sqlite", ".db", ".fada", ".sha256", ".md5"}
 )
+_QUOTES = frozenset({('"', '"'), ("'", "'"), ("“", "”"), ("„", "“"), ("«", "»")})
 _BESIDE = frozenset({"dicomdir", "thumbs.db", "desktop.ini", "license", "readme"})
 
 
@@ -54,8 +57,8 @@ def iter_files(path: Path, recursive: bool = True) -> Iterator[Path | ScanProble
 def iter_list(file: Path) -> Iterator[Path | ScanProblem]:
     """Yield the files that a list names: one path a line, or a table with a column ``file``.
 
-    Paths are taken from where the list lies. In a plain list, empty lines and lines that begin
-    with # are skipped; a folder that is named is walked.
+    Paths are taken from where the list lies; quotation marks around one are taken off. In a plain
+    list, empty lines and lines that begin with # are skipped; a folder that is named is walked.
 
     Raises
     ------
@@ -63,7 +66,10 @@ def iter_list(file: Path) -> Iterator[Path | ScanProblem]:
         If the list cannot be read, or is a table without such a column.
     """
     with explained(file.name, f"The list {file.name} cannot be read"):
-        text = file.read_text("utf-8-sig")
+        data = file.read_bytes()
+        utf16 = data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # Excel's "Unicode text"
+        # A name that is no UTF-8 is taken as the system has it.
+        text = data.decode("utf-16") if utf16 else data.decode("utf-8-sig", "surrogateescape")
     if file.suffix.lower() in TABLES:
         first = text.partition("\n")[0]
         delimiter = max(",;\t", key=first.count)
@@ -79,7 +85,16 @@ def iter_list(file: Path) -> Iterator[Path | ScanProblem]:
         named = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
     for name in named:
         if name.strip():
-            yield from iter_files(file.parent / Path(name.strip()).expanduser())
+            yield from iter_files(_named(file.parent, name.strip()))
+
+
+def _named(folder: Path, name: str) -> Path:
+    """Return the path that a line names; file managers copy paths in quotation marks."""
+    if len(name) > 2 and (name[0], name[-1]) in _QUOTES:
+        literally = folder / name
+        if not os.path.exists(literally):  # noqa: PTH110 - a name of any length is no error
+            name = name[1:-1]
+    return folder / os.path.expanduser(name)  # noqa: PTH111 - a user may not exist
 
 
 def visible_files(folder: Path) -> list[Path]:

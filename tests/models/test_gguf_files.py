@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from small_models import write_gguf, write_text, write_vision
 
 from napari_fada.errors import ModelError
+from napari_fada.models.catalogue import find_pack
 from napari_fada.models.gguf_files import find_partner, read_gguf, sort_pair
 from napari_fada.models.gguf_header import read_header
 
@@ -127,6 +128,19 @@ def test_partner_is_the_one_that_fits(tmp_path: Path) -> None:
     vision = write_vision(tmp_path / "c.gguf")
     assert find_partner(text).path == vision
     assert find_partner(read_gguf(vision)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "vision"),
+    [("M.GGUF", "MMPROJ-M.GGUF"), ("m.gguf", "mmproj-m.GGUF"), ("m.Gguf", "v.gGuf")],
+)
+def test_the_ending_may_be_in_capitals(tmp_path: Path, text: str, vision: str) -> None:
+    write_text(tmp_path / text)
+    write_vision(tmp_path / vision)
+    assert find_partner(read_gguf(tmp_path / text)).path.name == vision
+    for place in (tmp_path, tmp_path / text, tmp_path / vision):
+        pack = find_pack(place)
+        assert (pack.text_path.name, pack.vision_path.name) == (text, vision)
 
 
 def test_partner_among_several(tmp_path: Path) -> None:

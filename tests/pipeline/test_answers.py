@@ -230,7 +230,7 @@ def test_nothing_found_is_not_a_failure() -> None:
         answer = parse_answer(text, "detect")
         assert answer.readable
         assert answer.problems == ()
-    for text in ("", "  \n", "I see a brain.", "[", '[{"bbox_2d": [1,', "[1, 2, 3, 4]", "null"):
+    for text in ("", "  \n", "I see a brain.", "[", '[{"bbox_2d": [1,', "[1, 2, 3, 4]", "nul"):
         answer = parse_answer(text, "detect")
         assert not answer.readable
         assert answer.problems

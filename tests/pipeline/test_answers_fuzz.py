@@ -122,7 +122,8 @@ def test_damage_inside_one_object_leaves_the_others(data: st.DataObject) -> None
 @settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_a_cut_report_keeps_its_complete_fields(data: st.DataObject) -> None:
-    report = {key: " ".join(data.draw(st.text(max_size=20)).split()) for key in INTERPRETATION_KEYS}
+    words = st.text(st.characters(exclude_characters="<"), max_size=20)  # no tag of a chat
+    report = {key: " ".join(data.draw(words).split()) for key in INTERPRETATION_KEYS}
     text = json.dumps(report)
     cut = data.draw(st.integers(1, len(text)))
     answer = parse_answer(text[:cut], "interpret")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,8 @@ def test_what_is_listed_already_is_listed_once(tmp_path, worklist):
         ("list.csv", "patient,file\n1,s/a.png\n2,s/b.png\n"),
         ("list.csv", "File;patient\ns/a.png;1\ns/b.png;2\n"),
         ("list.tsv", "file\tx\ns/a.png\t1\ns/b.png\t2\n"),
+        ("list.txt", "\"s/a.png\"\n 's/b.png' \n"),
+        ("list.csv", "file\n“s/a.png”\ns/b.png\n"),
     ],
 )
 def test_a_list_names_files_from_where_it_lies(tmp_path, worklist, name, text):
@@ -87,6 +90,18 @@ def test_a_list_that_cannot_be_used_says_why(tmp_path, worklist, name, text, say
         (tmp_path / name).write_text(text)
     with pytest.raises(ScanError, match=says):
         worklist.add([tmp_path / name])
+
+
+def test_a_list_of_another_system(tmp_path, worklist):
+    """Quotation marks that belong to a name, two-byte text, and names that are no UTF-8."""
+    files(tmp_path, "'odd'.png", "é.png")
+    (tmp_path / "list.txt").write_text("'odd'.png\n'é.png'\n", "utf-16")
+    assert worklist.add([tmp_path / "list.txt"]) == 2
+    (tmp_path / os.fsdecode(b"caf\xe9.png")).write_bytes(b"")
+    (tmp_path / "more.txt").write_bytes(b'"caf\xe9.png"\n"' + b"n" * 5000 + b'"\n')
+    worklist.add([tmp_path / "more.txt"])
+    (problem,) = [i.problem for i in worklist.items() if i.problem]
+    assert "name that is no text" in problem
 
 
 def test_an_empty_folder_has_a_row_that_says_so_until_it_holds_scans(tmp_path, worklist):

@@ -14,6 +14,7 @@ import platformdirs
 
 from napari_fada.errors import ModelError
 from napari_fada.models.digests import sha256_of
+from napari_fada.models.gguf_files import gguf_in
 from napari_fada.models.pack import Pack, pack_from_files, read_pack
 from napari_fada.models.preferences import added_folders, pins
 
@@ -180,7 +181,7 @@ def _candidates(folder: Path) -> list[Path]:
 def _folder_pack(folder: Path) -> Pack:
     if (folder / "pack.json").is_file():
         return read_pack(folder)
-    files = sorted(folder.glob("*.gguf"))
+    files = gguf_in(folder)
     if not files:
         raise ModelError(
             f"{folder} holds no model: neither pack.json nor a .gguf file.",

@@ -119,6 +119,14 @@ def sort_pair(first: GgufFile, second: GgufFile) -> tuple[GgufFile, GgufFile]:
     return text, vision
 
 
+def gguf_in(folder: Path) -> list[Path]:
+    """Return the GGUF files of a folder, by name; other systems write the ending in capitals."""
+    try:
+        return sorted(path for path in folder.iterdir() if path.suffix.lower() == ".gguf")
+    except OSError:
+        return []
+
+
 def find_partner(file: GgufFile) -> GgufFile:
     """Return the file beside this one that makes a model with it.
 
@@ -133,7 +141,7 @@ def find_partner(file: GgufFile) -> GgufFile:
     fitting: list[GgufFile] = []
     misfits: list[str] = []
     wanted = "vision" if file.role == "text" else "text"
-    for path in sorted(file.path.parent.glob("*.gguf")):
+    for path in gguf_in(file.path.parent):
         if path.resolve() == file.path.resolve():
             continue
         try:

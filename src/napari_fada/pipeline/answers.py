@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from napari_fada.engines.conventions import GRID, Convention
 from napari_fada.engines.protocol import Task
+from napari_fada.pipeline.nothing import is_bare, says_nothing, value_says_nothing
 from napari_fada.pipeline.report_fields import read_fields
 from napari_fada.pipeline.salvage import INNER, Found, first_turn, loads, objects
 from napari_fada.pipeline.values import (
@@ -168,6 +169,8 @@ def _parse_items(text: str, offset: int, place: Place) -> Answer:
         problems.append(
             "the answer is cut off or an object is not closed; complete objects were kept"
         )
+    if candidates and all(_is_absent(f, bool(items)) for f in candidates):
+        candidates, items, problems = [], [], []
     says_none = not candidates and _says_none(text) and not read.cut
     if not items and not says_none:
         problems.append("no structure could be read in the answer")
@@ -179,9 +182,17 @@ def _is_structure(found: Found) -> bool:
     return found.members is None or bool(names & found.members.keys())
 
 
+def _is_absent(found: Found, with_box: bool) -> bool:
+    """Tell whether an object says that it is not there; with a box, by its label."""
+    members = found.members
+    if members is None or not value_says_nothing(members):
+        return False
+    return not with_box or is_bare(str(members.get("label")))
+
+
 def _says_none(text: str) -> bool:
     squeezed = "".join(text.split())
-    return "[]" in squeezed or "{}" in squeezed
+    return "[]" in squeezed or "{}" in squeezed or says_nothing(text)
 
 
 def _item(found: Found, offset: int, place: Place) -> tuple[Item | None, list[str]]:
@@ -237,6 +248,8 @@ def _parse_label(text: str) -> Answer:
     bare = text.strip().strip("`").strip().strip('"')
     if vocabulary().resolve_view(bare):
         return _view(bare, ("the answer is a bare label without JSON",))
+    if is_bare(text):
+        return _view(None, ())
     problem = "the answer is cut off" if read.cut else "no label could be read in the answer"
     return Answer(problems=(problem,), readable=False)
 
@@ -250,6 +263,8 @@ def _view(value: object, problems: tuple[str, ...]) -> Answer:
         return Answer(problems=(*problems, "the view label is not text"), readable=False)
     name = value.strip()
     view = vocabulary().resolve_view(name)
+    if view is None and is_bare(name):
+        return Answer(problems=(*problems, "the answer names no view"))
     if view is None:
         return Answer(label=name, problems=(*problems, f"unknown view label {clean(name)!r}"))
     if view.name != name:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_fada.errors import ModelError
+from napari_fada.models.gguf_files import gguf_in
 
 _BYTES = {"F64": 8, "F32": 4, "BF16": 2, "F16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1}
 _LARGEST_HEADER = 1 << 28
@@ -61,7 +62,7 @@ def read_source(folder: Path, *, allow_pickle: bool = False) -> Source:
                 f"{folder} is a LoRA adapter, not a model.",
                 todo="Give the folder of its base model, and this one with --adapter.",
             )
-        if any(folder.glob("*.gguf")):
+        if gguf_in(folder):
             raise ModelError(
                 f"{folder} holds GGUF files: it is converted already.",
                 todo="Give the folder with config.json and .safetensors files.",

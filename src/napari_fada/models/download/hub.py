@@ -122,7 +122,7 @@ def name_of(file: OfferedFile, listed: Mapping[str, Announced]) -> str:
             return found[0]
         if found:
             break
-    models = [n for n in sorted(listed) if n.endswith((".gguf", ".safetensors"))][:12]
+    models = [n for n in sorted(listed) if n.lower().endswith((".gguf", ".safetensors"))][:12]
     raise ModelError(
         f"It is not clear which file of {file.repository} is the {file.role} model: "
         f"{', '.join(models) or 'it has no model files'}.",

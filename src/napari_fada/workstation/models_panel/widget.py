@@ -358,7 +358,7 @@ class ModelsWidget(QWidget):
 
     def _ask_for_files(self) -> None:
         paths, _ = QFileDialog.getOpenFileNames(
-            self, "Import a text model and its mmproj", "", "Models (*.gguf);;All files (*)"
+            self, "Import a text model and its mmproj", "", "Models (*.gguf *.GGUF);;All files (*)"
         )
         if paths:
             self.bring_in([Path(path) for path in paths])

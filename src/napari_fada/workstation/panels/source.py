@@ -153,7 +153,7 @@ class SourcePanel(QWidget):
         show_models(self._session.viewer)
 
     def _browse_gguf(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Choose a model", "", "Models (*.gguf)")
+        path, _ = QFileDialog.getOpenFileName(self, "Choose a model", "", "Models (*.gguf *.GGUF)")
         if path:
             self.choose_model(path)
 
