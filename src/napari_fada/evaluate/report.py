@@ -24,6 +24,7 @@ from napari_fada.evaluate.reference import PUBLISHED
 from napari_fada.exchange.files import write_atomic
 from napari_fada.exchange.overlay import draw_overlay, to_png
 from napari_fada.records.annotation import new_uid
+from napari_fada.records.linking import UNLINKED
 from napari_fada.records.project import Project
 from napari_fada.records.reading import ModelRef, PhaseResult, Reading
 from napari_fada.records.rows import Act
@@ -184,7 +185,15 @@ def _put(project: Project, scored: Scored) -> bool:
         for a in case.truth.annotations
     )
     comment = f"{scored.score:.2f}: {scored.why}"
-    act = Act(case.frame, truth, scan_states={"comment": comment}, label="Truth", by_person=False)
+    act = Act(
+        case.frame,
+        truth,
+        # Two answers lie on each other here: each box is shown where it was said.
+        states={UNLINKED + a.uid: "" for a in (*said, *truth) if a.kind == "box"},
+        scan_states={"comment": comment},
+        label="Truth",
+        by_person=False,
+    )
     project.act(scan.sha256, act)
     if case.truth.fields or case.truth.view:
         project.set_report(

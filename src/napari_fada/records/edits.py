@@ -3,20 +3,21 @@
 Model output is never changed. A correction is a new record that points to what it corrects;
 taking a proposal away writes a rejection; accepting one writes an accepted copy. What is locked
 is not changed at all. The first edit of a person brings the frame and its scan into review.
+What is done to an outline is done to the box that is one with it (``linking``).
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from napari_fada.errors import EditConflictError, LockedError
-from napari_fada.records import history, tables, wording
+from napari_fada.records import history, linking, tables, wording
 from napari_fada.records.annotation import Annotation, new_uid, now
 from napari_fada.records.rows import Act, Edit
 
-RECORD, LOCK, REASON = "record/", "lock/", "reason/"
+RECORD, LOCK, REASON = "record/", linking.LOCK, "reason/"
 SCAN_REVIEW = history.SCAN + history.REVIEW
 FINISHED = ("accepted", "corrected", "rejected", "skipped")
 CLOSED = FINISHED[:2]
@@ -30,8 +31,16 @@ def edit(connection: sqlite3.Connection, sha256: str, act: Act, *, rater: str) -
     frame = act.frame
     live = {a.uid: a for _, a in tables.live_records(connection, sha256, frame)}
     current = history.cells(connection, sha256, frame)
-    remove = list(dict.fromkeys(act.remove))
-    _refuse(act, remove, live, locked_uids(current))
+    free, locked = linking.unlinked(current), locked_uids(current)
+    given = replace(
+        act,
+        add=tuple(_additions(connection, act.add, rater)),
+        remove=tuple(dict.fromkeys(act.remove)),
+    )
+    _refuse(given, given.remove, live, locked)
+    act = linking.whole(given, live, free, locked)
+    _refuse(act, act.remove, live, locked)
+    remove = act.remove
 
     wanted: dict[str, str | None] = {}
     new: dict[str, Annotation] = {}
@@ -48,17 +57,18 @@ def edit(connection: sqlite3.Connection, sha256: str, act: Act, *, rater: str) -
         if root(connection, old).source != "expert":
             rejected[uid] = judged(old, old, "rejected", rater)
     states = dict(act.states)
+    for name in [name for name in states if name.startswith(linking.UNLINKED)]:
+        del states[name]
     for uid, record in {**new, **rejected}.items():
         tables.put_record(connection, sha256, frame, record, place_of=uid)
         wanted |= {RECORD + uid: None, RECORD + record.uid: _PRESENT}
         wanted |= _carried(current, states, uid, record.uid)
-
-    added = []
-    for wish in act.add:
-        record = _addition(connection, wish, rater)
+    renamed = {uid: record.uid for uid, record in {**new, **rejected}.items()}
+    gone = {uid for uid in remove if uid not in rejected}
+    wanted |= _set_apart(free, linking.after(free, act.states), renamed, gone)
+    for record in act.add:
         tables.put_record(connection, sha256, frame, record)
         wanted[RECORD + record.uid] = _PRESENT
-        added.append(record)
     if act.by_person and wanted:
         wanted |= reviewing(frame)
     elif act.by_person and (states or act.scan_states):  # a comment, a score, a lock
@@ -68,15 +78,40 @@ def edit(connection: sqlite3.Connection, sha256: str, act: Act, *, rater: str) -
     wanted |= states | {begin + name: value for name, value in act.scan_states.items()}
     label = act.label
     if not label:
-        pairs: list[wording.Pair] = [(live[u], a) for u, a in {**new, **rejected}.items()]
-        pairs += [(live[u], None) for u in remove if u not in rejected]
-        pairs += [(None, a) for a in added]
+        # What the other half of a structure does goes without saying.
+        named = {*given.replace, *given.remove}
+        pairs: list[wording.Pair] = [
+            (live[u], a) for u, a in {**new, **rejected}.items() if u in named
+        ]
+        pairs += [(live[u], None) for u in given.remove if u not in rejected]
+        pairs += [(None, a) for a in given.add]
         classes = {uid: a.category for uid, a in live.items()}
-        said = [wording.of_records(pairs), wording.of_state(act.states, frame, classes)]
+        said = [wording.of_records(pairs), wording.of_state(given.states, frame, classes)]
         said.append(wording.of_state(act.scan_states, history.WHOLE, classes))
         label = "; ".join(filter(None, said))
     entry = history.do(connection, sha256, frame, wanted, label=label, rater=rater)
-    return Edit(entry, tuple(added), new, rejected)
+    apart = [u for u in linking.after({}, act.states) if u not in free]
+    return Edit(
+        *(entry, tuple(act.add), new, rejected),
+        apart=tuple(new.get(u, live[u]) for u in apart if u in live),
+        fitted=tuple(a for a, b in zip(act.add, given.add, strict=False) if a is not b),
+    )
+
+
+def _set_apart(
+    free: Mapping[str, str],
+    wanted: Mapping[str, str],
+    renamed: Mapping[str, str],
+    gone: Collection[str],
+) -> dict[str, str | None]:
+    """Return the cells of boxes that are set apart, under the uids that count now."""
+    found = {
+        renamed.get(box, box): renamed.get(outline, outline)
+        for box, outline in wanted.items()
+        if box not in gone and outline not in gone
+    }
+    cells: dict[str, str | None] = {linking.UNLINKED + b: None for b in free if b not in found}
+    return cells | {linking.UNLINKED + b: o for b, o in found.items() if free.get(b) != o}
 
 
 def locked_uids(cells: Iterable[str]) -> set[str]:
@@ -211,13 +246,19 @@ def judged(old: Annotation, wish: Annotation, status: str, rater: str) -> Annota
     )
 
 
-def _addition(connection: sqlite3.Connection, wish: Annotation, rater: str) -> Annotation:
-    if tables.find_record(connection, wish.uid) is not None:
-        wish = replace(wish, uid=new_uid())  # a pasted copy brings the uid of its original
-    if wish.source == "expert":
-        status = "accepted" if wish.status == "proposed" else wish.status
-        wish = replace(wish, status=status, rater=wish.rater or rater)
-    return wish
+def _additions(
+    connection: sqlite3.Connection, wishes: Iterable[Annotation], rater: str
+) -> Iterator[Annotation]:
+    seen: set[str] = set()
+    for wish in wishes:
+        record = wish
+        if wish.uid in seen or tables.find_record(connection, wish.uid) is not None:
+            record = replace(wish, uid=new_uid())  # a pasted copy brings the uid of its original
+        seen.add(record.uid)
+        if wish.source == "expert":
+            status = "accepted" if wish.status == "proposed" else wish.status
+            record = replace(record, status=status, rater=wish.rater or rater)
+        yield record
 
 
 def _content(a: Annotation) -> tuple[object, ...]:

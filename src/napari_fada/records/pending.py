@@ -6,7 +6,7 @@ project can be written again, or a copy elsewhere, they are made there in their 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from napari_fada.errors import NotWrittenError, ProjectError
 from napari_fada.records import waiting as kinds
@@ -15,6 +15,7 @@ from napari_fada.records.journal import Journal, Kept
 from napari_fada.records.project import Project
 from napari_fada.records.review import FrameReview, ScanReview
 from napari_fada.records.rows import Report
+from napari_fada.records.structures import NONE
 from napari_fada.records.waiting import Waiting, WaitingEdit, WaitingReport, WaitingRule
 
 __all__ = ["Pending", "Waiting", "WaitingEdit", "WaitingReport", "WaitingRule"]
@@ -67,9 +68,15 @@ class Pending:
 
     # As they are shown
 
-    def over(self, sha256: str, frame: int, records: Iterable[Annotation]) -> list[Annotation]:
+    def over(
+        self,
+        sha256: str,
+        frame: int,
+        records: Iterable[Annotation],
+        unlinked: Mapping[str, str] = NONE,
+    ) -> list[Annotation]:
         """Return the records of a frame as they will be when the waiting edits are made."""
-        found = kinds.over_records(self.waiting, sha256, frame, records)
+        found = kinds.over_records(self.waiting, sha256, frame, records, unlinked)
         return [a for a in found if a.status != "rejected"]
 
     def frames(self, sha256: str) -> set[int]:

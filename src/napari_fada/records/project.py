@@ -22,7 +22,9 @@ __all__ = ["KEEP", "STATE_NAMES", "WHOLE", "Project", "default_path"]
 Show = Literal["first", "replace", "add", "no"]
 
 #: First parts of the names of cells that :meth:`Project.set_state` may write.
-STATE_NAMES = ("review", "comment", "score", "lock", "reason", "asked", "stale", "scale", "age")
+STATE_NAMES = (
+    *("review", "comment", "score", "lock", "reason", "unlinked", "asked", "stale", "scale", "age"),
+)
 
 
 class Project(ProjectSettings):

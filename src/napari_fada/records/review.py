@@ -18,6 +18,7 @@ from typing import Literal, get_args
 from napari_fada.records.annotation import Annotation, Status
 from napari_fada.records.conflicts import require_decided
 from napari_fada.records.edits import CLOSED, FINISHED, LOCK, REASON, locked_uids
+from napari_fada.records.linking import unlinked
 from napari_fada.records.project import Project
 from napari_fada.records.rows import WHOLE, Act, Edit
 from napari_fada.records.summary import States, state_of
@@ -43,12 +44,16 @@ class ScanReview:
 
 @dataclass(frozen=True, slots=True)
 class FrameReview:
-    """All structures of a frame, rejected ones too, with what was said about them."""
+    """All structures of a frame, rejected ones too, with what was said about them.
+
+    ``unlinked`` are boxes that were set apart, each with its outline.
+    """
 
     records: tuple[Annotation, ...] = ()
     locked: frozenset[str] = frozenset()
     reasons: Mapping[str, str] = field(default_factory=dict)
     state: str = ""
+    unlinked: Mapping[str, str] = field(default_factory=dict)
 
 
 # Looking
@@ -80,6 +85,7 @@ def frame_review(project: Project, sha256: str, frame: int) -> FrameReview:
         frozenset(locked_uids(cells)),
         {n.removeprefix(REASON): v for n, v in cells.items() if n.startswith(REASON)},
         cells.get("review", ""),
+        unlinked(cells),
     )
 
 

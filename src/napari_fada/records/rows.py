@@ -159,9 +159,10 @@ class Standing:
 class Act:
     """What is done to one frame: one step of undo. See ``Project.edit`` for the first three.
 
-    ``states`` are further cells of the frame; ``lock/<uid>`` and ``reason/<uid>`` follow the
-    record that takes the place of ``uid``. ``scan_states`` are cells of the scan as a whole.
-    ``by_person`` is False for what a program does (an import): it brings nothing into review.
+    ``states`` are further cells of the frame; ``lock/<uid>``, ``reason/<uid>`` and
+    ``unlinked/<uid>`` follow the record that takes the place of ``uid``. ``scan_states`` are cells
+    of the scan as a whole. ``by_person`` is False for what a program does (an import): it brings
+    nothing into review.
     """
 
     frame: int
@@ -178,10 +179,13 @@ class Act:
 class Edit:
     """What an edit wrote: the records as they are kept, uid and status included.
 
-    ``entry`` is None if there was nothing to change.
+    ``entry`` is None if there was nothing to change. ``apart`` are boxes that no longer follow
+    their outlines; ``fitted`` those of ``added`` that were put around an outline that was there.
     """
 
     entry: Entry | None
     added: tuple[Annotation, ...] = ()
     replaced: Mapping[str, Annotation] = field(default_factory=dict)
     rejected: Mapping[str, Annotation] = field(default_factory=dict)
+    apart: tuple[Annotation, ...] = ()
+    fitted: tuple[Annotation, ...] = ()

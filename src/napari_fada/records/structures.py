@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from napari_fada.records.annotation import Annotation, Kind
 from napari_fada.records.cine.matching import box_iou
 
 #: Overlap of the boxes around them from which on two shapes of one class are one structure.
 SAME = 0.4
+#: So much overlap less counts a box that was judged for an outline that was not, and vice versa.
+OTHER_WORD = 0.3
 KINDS: tuple[Kind, ...] = ("polygon", "box", "keypoints")
+NONE: Mapping[str, str] = MappingProxyType({})
+Pair = tuple[Annotation, Annotation]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +60,84 @@ class Structure:
         return next(s for s in ("proposed", "corrected", "accepted", "rejected") if s in states)
 
 
-def structures(records: Iterable[Annotation]) -> list[Structure]:
-    """Put the shapes of a frame together to structures, in the order of their first shapes."""
+def structures(
+    records: Iterable[Annotation], unlinked: Mapping[str, str] = NONE
+) -> list[Structure]:
+    """Put the shapes of a frame together to structures, in the order of their first shapes.
+
+    Parameters
+    ----------
+    records : iterable of Annotation
+        All of the frame.
+    unlinked : mapping of uid to uid
+        Boxes that an expert set apart, each with its outline: still one structure with it.
+    """
     records = list(records)
+    found = pairs(records, unlinked)
+    at = {a.uid: a for a in records}
+    for box, outline in unlinked.items():
+        both = at.get(outline), at.get(box)
+        if both[0] and both[1] and _alike(both[0], both[1]):
+            found.append((both[0], both[1]))
+    boxes = {outline.uid: box for outline, box in found}
+    taken = {box.uid for box in boxes.values()}
     free = dict(enumerate(records))
-    found: list[tuple[int, Structure]] = []
+    groups: list[tuple[int, Structure]] = []
     for kind in KINDS:
         for i, a in enumerate(records):
-            if i not in free or a.kind != kind:
+            if i not in free or a.kind != kind or (kind == "box" and a.uid in taken):
                 continue
             del free[i]
             group = {i: a}
-            for other in KINDS[KINDS.index(kind) + 1 :]:
-                near = [
-                    (box_iou(a, b), -j)
-                    for j, b in free.items()
-                    if b.kind == other
-                    and b.category == a.category
-                    and (b.status == "rejected") == (a.status == "rejected")
-                ]
-                if near and max(near)[0] >= SAME:
-                    j = -max(near)[1]
-                    group[j] = free.pop(j)
-            found.append((min(group), Structure(tuple(group.values()))))
-    return [structure for _, structure in sorted(found, key=lambda pair: pair[0])]
+            if a.uid in boxes:
+                j = next(j for j, b in free.items() if b is boxes[a.uid])
+                group[j] = free.pop(j)
+            points = [
+                (box_iou(a, b), -j)
+                for j, b in free.items()
+                if b.kind == "keypoints" and _alike(a, b)
+            ]
+            if kind != "keypoints" and points and max(points)[0] >= SAME:
+                j = -max(points)[1]
+                group[j] = free.pop(j)
+            groups.append((min(group), Structure(tuple(group.values()))))
+    return [structure for _, structure in sorted(groups, key=lambda pair: pair[0])]
+
+
+def pairs(records: Iterable[Annotation], unlinked: Mapping[str, str] = NONE) -> list[Pair]:
+    """Return the outlines that have a box which is one with them: the most alike first.
+
+    They are of one class and lie on each other; each outline has one box, each box one outline.
+    Of several, what was judged goes with what was judged, and a proposal with a proposal.
+
+    Parameters
+    ----------
+    records : iterable of Annotation
+        All of a frame.
+    unlinked : mapping of uid to uid
+        Boxes that an expert set apart, each with its outline; neither is paired here.
+    """
+    records = list(records)
+    standing = {a.uid for a in records if a.status != "rejected"}
+    apart = {uid for box, outline in unlinked.items() if box in standing for uid in (box, outline)}
+    outlines = [a for a in records if a.kind == "polygon" and a.uid not in apart]
+    boxes = [a for a in records if a.kind == "box" and a.uid not in apart] if outlines else []
+    near = [
+        (_unlike(outline, box) - overlap, i, j)
+        for i, outline in enumerate(outlines)
+        for j, box in enumerate(boxes)
+        if _alike(outline, box) and (overlap := box_iou(outline, box)) >= SAME
+    ]
+    found: dict[int, int] = {}
+    for _, i, j in sorted(near):
+        if i not in found and j not in found.values():
+            found[i] = j
+    return [(outlines[i], boxes[j]) for i, j in found.items()]
+
+
+def _unlike(a: Annotation, b: Annotation) -> float:
+    return OTHER_WORD if (a.status == "proposed") != (b.status == "proposed") else 0.0
+
+
+def _alike(a: Annotation, b: Annotation) -> bool:
+    return a.category == b.category and (a.status == "rejected") == (b.status == "rejected")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_fada.errors import ProjectError
-from napari_fada.records import listed
+from napari_fada.records import linking, listed
 from napari_fada.records.annotation import Annotation, new_uid, now
 from napari_fada.records.reading import Reading
 from napari_fada.records.rows import FrameState, ScanLike, ScanRow
@@ -214,14 +214,35 @@ def records_in_place(connection: sqlite3.Connection, uids: Iterable[str]) -> lis
 def live_records(
     connection: sqlite3.Connection, sha256: str, frame: int | None
 ) -> list[tuple[int, Annotation]]:
-    """Return the records that stand now, rejections too, each with its frame, in place order."""
+    """Return the records that stand now, rejections too, each with its frame, in place order.
+
+    A box that nobody has judged is that around its outline (``linking.following``).
+    """
     rows = connection.execute(
         "SELECT r.frame, r.body FROM records r JOIN cells c ON c.sha256 = r.sha256 "
         "AND c.frame = r.frame AND c.name = 'record/' || r.uid "
         "WHERE r.sha256 = ? AND (? IS NULL OR r.frame = ?) ORDER BY r.frame, r.place, r.seq",
         (sha256, frame, frame),
     )
-    return [(found, Annotation.from_dict(json.loads(body))) for found, body in rows]
+    found = [(at, Annotation.from_dict(json.loads(body))) for at, body in rows]
+    if not linking.may_follow(a for _, a in found):
+        return found
+    apart: dict[int, dict[str, str]] = {}
+    cells = connection.execute(
+        "SELECT frame, name, value FROM cells WHERE sha256 = ? AND (? IS NULL OR frame = ?) "
+        "AND name >= 'unlinked/' AND name < 'unlinked0'",
+        (sha256, frame, frame),
+    )
+    for at, name, outline in cells:
+        apart.setdefault(at, {})[name.removeprefix(linking.UNLINKED)] = outline
+    by_frame: dict[int, list[Annotation]] = {}
+    for at, record in found:
+        by_frame.setdefault(at, []).append(record)
+    return [
+        (at, record)
+        for at, records in by_frame.items()
+        for record in linking.following(records, apart.get(at, {}))
+    ]
 
 
 def ancestors(connection: sqlite3.Connection, annotation: Annotation) -> Iterable[Annotation]:

@@ -12,7 +12,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from napari_fada.records import history, standing, tables
+from napari_fada.records import history, linking, standing, tables
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.history import SCAN, WHOLE, Action
 from napari_fada.records.rows import Report
@@ -110,7 +110,7 @@ def at(connection: sqlite3.Connection, sha256: str, frame: int, edit: int) -> Pa
     """Return a frame as it was just after an edit (0: before the first)."""
     cells = history.cells_at(connection, sha256, frame, edit)
     uids = [name.removeprefix("record/") for name in cells if name.startswith("record/")]
-    found = tables.records_in_place(connection, uids)
+    found = linking.following(tables.records_in_place(connection, uids), linking.unlinked(cells))
     shown = tuple(a for a in found if a.status != "rejected")
     return Past(frame, edit, shown, standing.report(connection, cells))
 

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from napari_fada.records import review
+from napari_fada.records import linking, review
 from napari_fada.records.annotation import Annotation, Status
 from napari_fada.records.project import Project
 from napari_fada.records.reading import Mapping as ClassMapping
-from napari_fada.records.rows import Report
+from napari_fada.records.rows import Act, Report
+from napari_fada.records.structures import NONE
 
 #: Rules whose first argument names structures.
 _OF_STRUCTURES = ("accept", "reject", "bring_back", "set_locked")
@@ -65,9 +66,11 @@ class WaitingEdit:
             remove=self.remove,
             label=self.label,
         )
-        added = {wish.uid: a.uid for wish, a in zip(self.add, done.added, strict=True)}
+        # A piece of what was split has a box beyond those that were asked for.
+        added = {wish.uid: a.uid for wish, a in zip(self.add, done.added, strict=False)}
         return added | {
-            wish.uid: done.replaced[u].uid for u, wish in self.replace.items() if u in done.replaced
+            self.replace[u].uid if u in self.replace else u: record.uid
+            for u, record in done.replaced.items()
         }
 
 
@@ -168,36 +171,58 @@ def from_dict(data: Mapping[str, Any]) -> Waiting:
 
 
 def over_records(
-    waiting: Iterable[Waiting], sha256: str, frame: int, records: Iterable[Annotation]
+    waiting: Iterable[Waiting],
+    sha256: str,
+    frame: int,
+    records: Iterable[Annotation],
+    unlinked: Mapping[str, str] = NONE,
 ) -> list[Annotation]:
-    """Return the records of a frame, rejected ones too, as they will be."""
-    found = list(records)
+    """Return the records of a frame, rejected ones too, as they will be.
+
+    ``unlinked`` are boxes of the frame that are set apart, each with its outline.
+    """
+    found, free = list(records), dict(unlinked)
     for one in waiting:
         if one.sha256 != sha256 or isinstance(one, WaitingReport):
             continue
         if isinstance(one, WaitingRule):
             if one.frame == frame or one.rule == "finish":
-                found = [_judged(one, a) for a in found]
+                found = _judged(one, found, free)
         elif one.frame == frame:
-            gone = [a for a in found if a.uid in one.remove]
-            found = [one.replace.get(a.uid, a) for a in found if a not in gone]
-            found += one.add
+            act = Act(frame, one.add, one.replace, one.remove)
+            act = linking.whole(act, {a.uid: a for a in found}, free)
+            # What follows keeps its uid until the project gives it another.
+            now = {u: wish.uid for u, wish in act.replace.items() if u in one.replace}
+            free = {
+                now.get(box, box): now.get(outline, outline)
+                for box, outline in linking.after(free, act.states).items()
+            }
+            gone = [a for a in found if a.uid in act.remove]
+            found = [act.replace.get(a.uid, a) for a in found if a not in gone]
+            found += act.add
             found += [replace(a, status="rejected") for a in gone if a.source != "expert"]
-    return found
+    return linking.following(found, free)
 
 
-def _judged(one: WaitingRule, record: Annotation) -> Annotation:
-    status: Status | None = None
-    if one.rule in ("accept_rest", "finish") and record.status == "proposed":
-        status = "accepted"
-    elif record.uid in one.uids:
-        if one.rule == "accept" and record.status in ("proposed", "rejected"):
-            status = "accepted"
-        elif one.rule == "reject":
-            status = "rejected"
-        elif one.rule == "bring_back" and record.status == "rejected":
-            status = "proposed"
-    return record if status is None else replace(record, status=status)
+def _judged(
+    one: WaitingRule, records: list[Annotation], free: Mapping[str, str]
+) -> list[Annotation]:
+    """Return records with a judgement on them; it is one on both halves of a structure."""
+    wishes = {a.uid: replace(a, status=s) for a in records if (s := _verdict(one, a)) is not None}
+    act = linking.whole(Act(one.frame, replace=wishes), {a.uid: a for a in records}, free)
+    return [act.replace.get(a.uid, a) for a in records]
+
+
+def _verdict(one: WaitingRule, record: Annotation) -> Status | None:
+    if one.rule in ("accept_rest", "finish"):
+        return "accepted" if record.status == "proposed" else None
+    if record.uid not in one.uids:
+        return None
+    if one.rule == "accept":
+        return "accepted" if record.status in ("proposed", "rejected") else None
+    if one.rule == "reject":
+        return "rejected"
+    return "proposed" if one.rule == "bring_back" and record.status == "rejected" else None
 
 
 def over_report(waiting: Iterable[Waiting], sha256: str, frame: int, report: Report) -> Report:
@@ -261,7 +286,7 @@ def over_frame(
                 state = "accepted"
     return replace(
         found,
-        records=tuple(over_records(waiting, sha256, frame, found.records)),
+        records=tuple(over_records(waiting, sha256, frame, found.records, found.unlinked)),
         locked=over_locked(waiting, sha256, found.locked),
         reasons=reasons,
         state=state,

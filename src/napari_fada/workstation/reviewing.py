@@ -15,6 +15,7 @@ from psygnal import Signal
 from napari_fada.records import review
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.edits import LOCK
+from napari_fada.records.linking import UNLINKED
 from napari_fada.records.pending import Pending, WaitingReport, WaitingRule
 from napari_fada.records.rows import Edit
 from napari_fada.records.staleness import stale_phases
@@ -75,7 +76,8 @@ class Reviewing:
             return []
         sha256 = session.scan.sha256
         found = session.project.annotations(sha256, frame, include_rejected=True)
-        shown = over_records(self._pending.waiting, sha256, frame, found)
+        apart = session.project.cells_named(sha256, UNLINKED) if self._pending.waiting else {}
+        shown = over_records(self._pending.waiting, sha256, frame, found, apart)
         return [a for a in shown if a.status == "rejected"]
 
     def scan_review(self) -> review.ScanReview:

@@ -19,6 +19,7 @@ from napari_fada.errors import FadaError, NotWrittenError, ProjectError
 from napari_fada.records import backups, salvage
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.journal import Journal, left_behind
+from napari_fada.records.linking import UNLINKED
 from napari_fada.records.pending import Pending, Waiting
 from napari_fada.records.project import Project
 from napari_fada.workstation.background import Background, Broken
@@ -116,9 +117,12 @@ class Safety:
         frames: Collection[int] | None,
     ) -> None:
         """Bring waiting edits into records that were read from the project."""
+        if not len(self.pending):
+            return
+        unlinked = self._session.project.cells_named(sha256, UNLINKED)
         for at in self.pending.frames(sha256):
             if frames is None or at in frames:
-                records[at] = self.pending.over(sha256, at, records.get(at, []))
+                records[at] = self.pending.over(sha256, at, records.get(at, []), unlinked)
 
     def _ask(self, error: FadaError) -> None:
         text = (
