@@ -111,7 +111,7 @@ def test_two_structures_of_one_class_stay_apart(bench):
     bench.session.active_class = "LV"
     stroke(layer, (100, 100), layer.selected_label, size=30)
     first = bench.one()
-    bench.session.layers.bindings["masks"].new_structure()
+    bench.session.painting.begin("LV")
     stroke(layer, (100, 300), layer.selected_label, size=30)
     assert [r.category for r in bench.kept()] == ["LV", "LV"]
     assert bench.kept()[0] == first

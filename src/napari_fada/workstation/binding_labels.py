@@ -8,7 +8,7 @@ project's history: Ctrl+Z on this layer undoes there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -20,12 +20,17 @@ from napari_fada.records.shaping import SPECK
 from napari_fada.vocabulary import vocabulary
 from napari_fada.workstation import napari_private as private
 from napari_fada.workstation import raster
+from napari_fada.workstation.brush import Brush
 from napari_fada.workstation.desk import Busy, Desk, Edit, Records, corrected
 from napari_fada.workstation.mask_frames import MaskFrames
+from napari_fada.workstation.strokes import Aim, Stroke
 from napari_fada.workstation.styles import rgba_of
 
 SIMPLIFY = 0.5
 """Pixels by which an outline may leave the painted edge, so that it stays editable."""
+
+STROKES = ("paint", "erase", "fill")
+"""Modes in which the mouse is a brush."""
 
 
 class LabelsBinding:
@@ -48,23 +53,26 @@ class LabelsBinding:
         self._coloured: set[int] = set()
         self._busy = Busy()
         self._waiting: tuple[Records, Mapping[str, str]] | None = None
+        self.brush = Brush(desk.ancestors)
+        self._path: list[tuple[float, float]] = []
         self._colour(raster.class_id(c.name) for c in vocabulary().categories)
         self._clip: MaskFrames | None = layer.data if layer.ndim == 3 else None
         if self._clip is not None:
             self._clip.draw = self._wanted
         layer.events.paint.connect(self._on_paint)
-        layer.events.selected_label.connect(self._on_selected_label)
+        layer.mouse_drag_callbacks.append(self._trace)
 
     def close(self) -> None:
         """Stop listening."""
         self.layer.events.paint.disconnect(self._on_paint)
-        self.layer.events.selected_label.disconnect(self._on_selected_label)
+        self.layer.mouse_drag_callbacks.remove(self._trace)
 
     # records → layer
 
     def forget(self) -> None:
         """Let go of what is shown: the layer is to show another scan, of any size."""
         self._waiting, self._values = None, {}
+        self.brush.forget()
         shape = self._desk.frame_shape
         if self.layer.data.shape == shape:
             self._records = {0: None}
@@ -83,6 +91,7 @@ class LabelsBinding:
             self._waiting = (records, renamed or {})
             return
         self._waiting = None
+        self.brush.follow(renamed or {})
         wanted = {f: tuple(r for r in rs if r.kind == "polygon") for f, rs in records.items()}
         changed = [
             frame
@@ -146,31 +155,57 @@ class LabelsBinding:
                 "class": np.array(["", *(raster.class_of(v) or "?" for v in known)], object),
             }
 
+    # What is painted
+
     def set_active_class(self, name: str) -> None:
-        """Let the brush paint this class: its latest structure here, else a new one."""
-        values = self._values.get(self._desk.frame, {})
-        mine = [r for r in self._records.get(self._desk.frame) or () if r.category == name]
-        self._select(values[mine[-1].uid] if mine else self._free_value(name))
+        """Let the brush paint this class: its structure that is in the hand, else a new one.
 
-    def new_structure(self) -> None:
-        """Let the brush begin another structure of the active class."""
-        self._select(self._free_value(self._desk.active_class))
+        An eraser stays one.
+        """
+        if self.layer.selected_label != 0:
+            self.take_label(name)
 
-    def _free_value(self, name: str) -> int:
-        value = raster.class_id(name)
-        while value in self._values.get(self._desk.frame, {}).values():
-            value += raster.STRIDE
-        return value
-
-    def _select(self, value: int) -> None:
+    def take_label(self, name: str) -> None:
+        """Give the brush the label of what it paints of this class."""
+        record = self.brush.structure(self._desk.frame, name, self.outlines())
+        value = self.value_of(record, name)
         self._colour([value])
         with self._busy():
             self.layer.selected_label = value
 
+    def outlines(self) -> tuple[Annotation, ...]:
+        """Return the structures of the frame that is shown."""
+        return self._records.get(self._desk.frame) or ()
+
+    def painted(self) -> Annotation | None:
+        """Return the structure that the brush paints; None: one that is still to come."""
+        desk = self._desk
+        return self.brush.structure(desk.frame, desk.active_class, self.outlines())
+
+    def value_of(self, record: Annotation | None, name: str) -> int:
+        """Return the label of a structure; of None the next free one of a class."""
+        values = self._values.get(self._desk.frame, {})
+        if record is not None:
+            return values[record.uid]
+        value = raster.class_id(name)
+        while value in values.values():
+            value += raster.STRIDE
+        return value
+
+    def structure_at(self, value: int) -> Annotation | None:
+        """Return the structure of the frame that has a label."""
+        values = self._values.get(self._desk.frame, {})
+        return next((r for r in self.outlines() if values[r.uid] == value), None)
+
+    @property
+    def busy(self) -> bool:
+        """Whether the layer is being written: what it tells then is no act of the user."""
+        return bool(self._busy)
+
     def selected_uids(self) -> list[str]:
         """Return the uid of the structure that the brush paints, if there is one."""
-        values = self._values.get(self._desk.frame, {})
-        return [uid for uid, value in values.items() if value == self.layer.selected_label]
+        record = self.painted()
+        return [record.uid] if record is not None else []
 
     # layer → records
 
@@ -179,10 +214,15 @@ class LabelsBinding:
         if private.is_painting(self.layer):
             self.layer.mode = "pan_zoom"
 
-    def _on_selected_label(self) -> None:
-        name = raster.class_of(self.layer.selected_label)
-        if not self._busy and name is not None and name != self._desk.active_class:
-            self._desk.active_class = name
+    def _trace(self, layer: Any, event: Any) -> Iterator[None]:
+        """Note where the middle of the brush goes."""
+        if str(layer.mode) not in STROKES:
+            return
+        self._path = [tuple(layer.world_to_data(event.position)[-2:])]
+        yield
+        while event.type == "mouse_move":
+            self._path.append(tuple(layer.world_to_data(event.position)[-2:]))
+            yield
 
     def _on_paint(self) -> None:
         if self._busy:
@@ -201,6 +241,7 @@ class LabelsBinding:
                 edit = self._edit(frame)
                 if edit:
                     self._desk.commit(edit)
+            self._path = []
             # Show what the records say: a refused or dropped stroke is put back, what lay
             # under an erased structure comes out, an outline is a little simpler than a stroke.
             self._draw(sorted(frames))
@@ -211,10 +252,16 @@ class LabelsBinding:
         records, values = self._records.get(frame) or (), self._values.get(frame, {})
         before = raster.rasterise(records, values, self._desk.frame_shape)
         after = np.array(self._plane(frame))
+        stroke = Stroke(before, after, records, values, self._aim(), self._path)
+        masks = stroke.masks()
+        if word := stroke.word(masks):
+            self._desk.say(word)
         by_value = {values[r.uid]: r for r in records}
+        if not stroke.erased and stroke.subject in by_value:
+            self.brush.take(frame, by_value[stroke.subject])
         edit = Edit(frame)
         rater = self._desk.rater
-        for value, mask in raster.painted_masks(before, after, records, values).items():
+        for value, mask in masks.items():
             record = by_value.get(value)
             name = record.category if record else raster.class_of(value) or self._desk.active_class
             outline, word = _outline(mask, name)
@@ -239,8 +286,18 @@ class LabelsBinding:
                         rater=rater,
                     )
                 )
+                self.brush.take(frame, edit.add[-1])
                 edit.label = f"{name} drawn with the brush"
         return edit
+
+    def _aim(self) -> Aim:
+        """Return what is in the hand."""
+        desk, record = self._desk, self.painted()
+        return Aim(
+            self.value_of(record, desk.active_class),
+            only=record is not None and record.uid in desk.chosen,
+            taken=self.brush.was_taken(desk.frame, desk.active_class),
+        )
 
 
 def _outline(mask: raster.Mask, name: str) -> tuple[Annotation | None, str]:

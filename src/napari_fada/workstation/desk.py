@@ -47,6 +47,15 @@ class Desk(Protocol):
         """Records that are locked."""
         ...
 
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """Records that are chosen, in the list or on the canvas."""
+        ...
+
+    def ancestors(self, record: Annotation) -> list[str]:
+        """Return the uids that a record goes back to, the latest first."""
+        ...
+
     def originals(self, frame: int) -> list[Annotation]:
         """Return what the model proposed where an expert has corrected it."""
         ...

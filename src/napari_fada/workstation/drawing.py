@@ -19,24 +19,27 @@ def draw(session: Session, role: str, mode: str) -> None:
     layer.mode = mode
 
 
+def paint(session: Session) -> None:
+    """Take the brush, for what is chosen, else for the active class."""
+    draw(session, "masks", "paint")
+    session.painting.pick_up()
+
+
 def paint_new(session: Session) -> None:
     """Take the brush, for another structure of the active class."""
     draw(session, "masks", "paint")
-    if session.layers is not None:
-        masks: Any = session.layers.bindings["masks"]
-        masks.new_structure()
+    session.painting.begin(session.active_class)
 
 
 def set_mode(session: Session, mode: str) -> None:
     """Give the active layer of ours a mode, or what comes nearest to it there."""
     layers = session.layers
     binding = layers.active_binding() if layers else None
-    if layers is None or binding is None:
+    if layers is None or binding is None or session.painting.in_hand:
         draw(session, "polygons", mode)
         return
-    modes = {"masks": "pan_zoom", "keypoints": "select"}
-    role = next(r for r, b in layers.bindings.items() if b is binding)
-    binding.layer.mode = modes.get(role, mode)
+    keypoints = binding is layers.bindings["keypoints"]
+    binding.layer.mode = "select" if keypoints else mode
 
 
 def toggle_layers(session: Session) -> None:

@@ -214,7 +214,10 @@ class LayerSet:
         return binding.selected_uids() if binding else []
 
     def select(self, uids: Iterable[str]) -> None:
-        """Select records in the layers that show them; one of these becomes the active layer."""
+        """Select records in the layers that show them; one of these becomes the active layer.
+
+        A brush that is in the hand stays there.
+        """
         chosen = set(uids)
         holding = []
         for role in ("polygons", "boxes", "keypoints"):
@@ -222,7 +225,9 @@ class LayerSet:
             if binding.select_records(chosen):
                 holding.append(binding.layer)
         selection = self._viewer.layers.selection
-        if holding and selection.active not in holding:
+        masks = self.bindings["masks"].layer
+        painting = selection.active is masks and str(masks.mode) != "pan_zoom"
+        if holding and selection.active not in holding and not painting:
             selection.active = holding[0]
 
     def set_visible(self, visible: bool) -> None:

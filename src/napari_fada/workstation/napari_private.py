@@ -223,6 +223,14 @@ def is_painting(layer: Any) -> bool:
     return bool(getattr(layer, "_block_history", False))
 
 
+def keys_of(action: str) -> list[Any]:
+    """Return the keys that napari's settings give one of its actions."""
+    from napari.settings import get_settings
+
+    kept = get_settings().shortcuts.shortcuts
+    return list(kept.get(f"napari:{action}", ()))
+
+
 def paste(layer: Any) -> None:
     """Paste what was copied from this layer; napari has no public call for it."""
     layer._paste_data()

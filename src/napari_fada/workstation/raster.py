@@ -104,12 +104,24 @@ def painted_masks(
     after: Raster,
     records: Sequence[Annotation],
     values: Mapping[str, int],
+    erased: int | None = None,
 ) -> dict[int, Mask]:
     """Tell what a stroke of the brush made of the mask of each value.
 
     A record gains the pixels that now carry its value. It loses those that were erased, and
     those painted with a structure that is drawn below it (or the stroke could not be seen);
     what is painted on top of it leaves it whole, because structures lie inside one another.
+
+    Parameters
+    ----------
+    before, after : array
+        Label images of the frame.
+    records : sequence of Annotation
+        Its outlines, as they were.
+    values : mapping of uid to int
+        Their labels.
+    erased : int, optional
+        The one label that an eraser takes pixels from; all others keep theirs.
 
     Returns
     -------
@@ -133,7 +145,8 @@ def painted_masks(
         if lost.any():
             over = after[lost]
             below = [v for v in np.unique(over) if rank.get(int(v), len(rank)) < rank[value]]
-            lost[lost] = (over == 0) | np.isin(over, below)
+            gone = (over == 0) & (erased in (None, value))
+            lost[lost] = gone | np.isin(over, below)
         mask = (full | (changed & (after == value))) & ~lost
         if not np.array_equal(mask, full):
             out[value] = mask

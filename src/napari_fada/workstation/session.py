@@ -18,6 +18,7 @@ from napari_fada.records.rows import Edit as Done
 from napari_fada.vocabulary import vocabulary
 from napari_fada.workstation import frame_window
 from napari_fada.workstation.desk import Edit, corrected
+from napari_fada.workstation.painting import Painting
 from napari_fada.workstation.point_codec import point_names
 from napari_fada.workstation.reviewing import Reviewing
 from napari_fada.workstation.session_list import ListSession
@@ -42,12 +43,28 @@ class Session(ListSession):
 
     def __init__(self, viewer: Any, project: Project | None = None) -> None:
         self.reviewing = Reviewing(self)
+        self.painting = Painting(self)
         super().__init__(viewer, project)
+        self.painting.listen()
 
     @property
     def locked(self) -> frozenset[str]:
         """Records that are locked."""
         return self.reviewing.locked
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """Records that are chosen, in the list or on the canvas."""
+        return self.reviewing.selected
+
+    def ancestors(self, record: Annotation) -> list[str]:
+        """Return the uids that a record goes back to, the latest first."""
+        found: list[str] = []
+        older: Annotation | None = record
+        while older is not None and older.parent is not None:
+            found.append(older.parent)
+            older = self.project.record(older.parent)
+        return found
 
     def originals(self, frame: int) -> list[Annotation]:
         """Return what the model proposed where an expert has corrected it, if that is shown."""
@@ -312,8 +329,9 @@ class Session(ListSession):
     def reclass_selection(self, name: str) -> bool:
         """Give the selected structures another class, as one edit."""
         uids = self.layers.selected_uids() if self.layers else []
-        if self.reviewing.selected and set(uids) <= set(self.reviewing.selected):
-            uids = list(self.reviewing.selected)  # a structure may have a shape in two layers
+        chosen = self.reviewing.selected
+        if chosen and (self.painting.in_hand or set(uids) <= set(chosen)):
+            uids = list(chosen)  # a structure may have a shape in two layers
         return self.reclass(uids, name)
 
     def reclass(self, uids: Iterable[str], name: str) -> bool:

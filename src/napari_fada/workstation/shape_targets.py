@@ -12,7 +12,6 @@ from shapely import Point as ShapelyPoint
 from napari_fada.records.annotation import Annotation, Point
 from napari_fada.records.edits import locked_uids
 from napari_fada.records.geometry import area, to_shapely
-from napari_fada.workstation.binding_labels import LabelsBinding
 from napari_fada.workstation.coordinates import from_layer
 from napari_fada.workstation.session import Session
 
@@ -27,12 +26,12 @@ def here(session: Session, *kinds: str) -> list[Annotation]:
 def selected(session: Session, *kinds: str) -> list[Annotation]:
     """Return the structures of these kinds that are selected in the active layer.
 
-    The brush always has a structure; that is no selection.
+    With the brush in the hand those that are chosen: what it happens to paint is no selection.
     """
     layers = session.layers
-    if layers is None or isinstance(layers.active_binding(), LabelsBinding):
+    if layers is None:
         return []
-    uids = layers.selected_uids()
+    uids = list(session.chosen) if session.painting.in_hand else layers.selected_uids()
     return sorted(
         (r for r in here(session, *kinds) if r.uid in uids), key=lambda r: uids.index(r.uid)
     )

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import (
     QApplication,
     QHBoxLayout,
     QLabel,
+    QSizePolicy,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -122,6 +123,9 @@ class AnnotateWidget(QWidget):
         self.tabs.addTab(self.history, "History")
         self.tabs.addTab(self.project, "Project")
         self.counts = QLabel()
+        self.brush = QLabel()
+        self.brush.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.brush.setToolTip("What the brush paints on the masks")
         self.saved = SavedLabel(self.session)
         notice = QLabel(NOTICE)
         tone(notice, "notice")
@@ -134,6 +138,7 @@ class AnnotateWidget(QWidget):
         inner.addWidget(self.tabs, 1)
         told = QHBoxLayout()
         told.addWidget(self.counts)
+        told.addWidget(self.brush, 1)
         told.addWidget(self.saved, 1)
         inner.addLayout(told)
         inner.addWidget(notice)
@@ -154,6 +159,7 @@ class AnnotateWidget(QWidget):
         session.scan_changed.connect(self._forget_question)
         session.frame_changed.connect(self._forget_question)
         session.records_changed.connect(self._on_records)
+        session.painting.changed.connect(self._show_brush)
         self.phases.run_asked.connect(self.run)
         self.phases.cancel_asked.connect(runner.cancel)
         self.phases.stale_asked.connect(lambda phases: self.start(phases, "replace"))
@@ -324,6 +330,9 @@ class AnnotateWidget(QWidget):
         )
         self.counts.setText(f"{frame}{len(here) - expert} proposed, {expert} by an expert.")
 
+    def _show_brush(self) -> None:
+        self.brush.setText(self.session.painting.words())
+
     def _look_for_others(self) -> None:
         """See whether another window changed the project."""
         if self.session.scan is not None and not self.runner.running:
@@ -343,7 +352,7 @@ class AnnotateWidget(QWidget):
             "box": lambda: draw("boxes", "add_rectangle"),
             "polygon": lambda: draw("polygons", "add_polygon"),
             "keypoint": lambda: draw("keypoints", "add"),
-            "paint": lambda: draw("masks", "paint"),
+            "paint": lambda: drawing.paint(self.session),
             "paint_new": lambda: drawing.paint_new(self.session),
             "edit": lambda: drawing.set_mode(self.session, "select"),
             "calipers": self.measures.drag_calipers,

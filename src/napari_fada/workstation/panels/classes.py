@@ -121,7 +121,8 @@ class ClassesPanel(QWidget):
 
     def reclass_selection(self) -> None:
         """Give the selected structures the active class."""
-        if self._session.layers is None or not self._session.layers.selected_uids():
+        layers = self._session.layers
+        if layers is None or not (self._session.chosen or layers.selected_uids()):
             self._session.say("Select a structure first (its layer and the select tool).")
             return
         self._session.reclass_selection(self._session.active_class)
