@@ -117,6 +117,8 @@ class Scan:
         What was odd about the file and has been dealt with.
     rgb : bool
         Whether a frame is (H, W, 3) rather than (H, W).
+    orientation : int
+        The file's tag (1 to 8) that its frames were turned upright by.
     """
 
     name: str
@@ -132,6 +134,7 @@ class Scan:
     identity: Identity = Identity()
     problems: tuple[str, ...] = ()
     rgb: bool = False
+    orientation: int = 1
 
     def frame(self, index: int = 0) -> Frame:
         """Decode one frame.

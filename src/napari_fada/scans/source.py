@@ -41,6 +41,7 @@ class Source:
     regions: tuple[Region, ...] = ()
     identity: Identity = field(default_factory=Identity)
     problems: tuple[str, ...] = ()
+    orientation: int = 1
 
 
 class Frames:
@@ -92,6 +93,7 @@ def make_scan(source: Source, name: str, sha256: str, path: Path | None) -> Scan
         identity=source.identity,
         problems=source.problems,
         rgb=source.rgb,
+        orientation=source.orientation,
     )
 
 

@@ -60,6 +60,7 @@ def open_still(path: Path, name: str, form: str) -> Source:
         frame_time=duration / 1000 if n_frames > 1 and duration > 0 else None,
         identity=Identity(clip=path.stem),
         problems=("turned upright as its orientation tag says",) if orientation > 1 else (),
+        orientation=orientation,
     )
 
 

@@ -101,6 +101,7 @@ def open_tiff(path: Path, name: str, form: str) -> Source:  # noqa: ARG001 (one 
         spacing=spacing,
         identity=Identity(clip=path.stem),
         problems=tuple(problems),
+        orientation=orientation,
     )
 
 

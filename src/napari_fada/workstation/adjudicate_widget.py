@@ -84,6 +84,7 @@ class AdjudicateWidget(QWidget):
         self.files.merged.connect(self.begin)
         self.session.project_changed.connect(self._on_project)
         self.session.message.connect(self.message.say)
+        self.session.messages_over.connect(self.message.forget)
         self.work.changed.connect(self._show)
         self.list.clicked.connect(lambda index: self.work.look_at(index.row()))
         self._soon = QTimer(self)

@@ -310,7 +310,7 @@ class Ahead:
         elif isinstance(outcome, Broken):
             queue.put_back()
             queue.paused = True
-            self._session.say(f"The batch is paused. {outcome.text}", "error")
+            self._session.say(f"The batch is paused. {outcome.text}", "error", lasting=True)
         elif isinstance(outcome, ScanFailed):
             queue.fail(str(outcome.error))
         elif isinstance(outcome, ScanDone) and outcome.failed_phases:
@@ -324,6 +324,7 @@ class Ahead:
                 self._session.say(
                     f"The batch is paused: {self._bad} scans in a row gave no answer at all. {why}",
                     "error",
+                    lasting=True,
                 )
         else:
             self._bad = 0
@@ -339,7 +340,7 @@ class Ahead:
             parts.append(f"{queue.skipped} had been read before")
         if failed:
             parts.append(f"{failed} failed (the worklist says why)")
-        self._session.say(", ".join(parts) + ".", "warning" if failed else "info")
+        self._session.say(", ".join(parts) + ".", "warning" if failed else "info", lasting=True)
 
     def close(self) -> None:
         """Stop everything; what was read is in the project."""

@@ -17,6 +17,7 @@ from napari_fada.records.annotation import Annotation, Ring
 from napari_fada.workstation import shape_codec as codec
 from napari_fada.workstation.coordinates import from_layer, to_layer
 from napari_fada.workstation.layers import MARK
+from napari_fada.workstation.placing import put_on
 from napari_fada.workstation.session import Session
 from napari_fada.workstation.styles import line_unit
 
@@ -178,8 +179,7 @@ class ConflictLayers:
             self.layers[side] = layer
             with self._keep_selection(viewer):
                 viewer.layers.append(layer)
-        for name in ("scale", "translate"):
-            setattr(layer, name, getattr(image, name))
+        put_on(image, layer)
         return layer
 
     @staticmethod

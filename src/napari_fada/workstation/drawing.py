@@ -13,6 +13,8 @@ def draw(session: Session, role: str, mode: str) -> None:
     if session.layers is None:
         session.say("Choose a scan first.")
         return
+    if not session.canvas.shows_scan():
+        return
     layer = session.layers.bindings[role].layer
     session.viewer.layers.selection.active = layer
     layer.visible = True

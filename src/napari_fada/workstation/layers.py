@@ -24,6 +24,7 @@ from napari_fada.workstation.binding_points import PointsBinding
 from napari_fada.workstation.binding_shapes import ShapesBinding
 from napari_fada.workstation.desk import Desk, Records
 from napari_fada.workstation.mask_frames import MaskFrames
+from napari_fada.workstation.placing import Placing, place_of
 from napari_fada.workstation.point_codec import FEATURES as POINT_FEATURES
 from napari_fada.workstation.styles import (
     BOXES,
@@ -43,6 +44,8 @@ from napari_fada.workstation.styles import (
 MARK = "napari_fada"
 ROLES = ("masks", "boxes", "polygons", "keypoints")
 COMPANIONS = ("originals", "marks")
+OVER_SCAN = ("measurements", "conflict")
+"""What lies on the scan for a while and is no record."""
 TURN_MS = 8
 """After a layer was brought in step and after the canvas was drawn: keys and mouse are heard."""
 
@@ -50,7 +53,7 @@ Binding = ShapesBinding | PointsBinding | LabelsBinding
 
 
 def role_of(layer: Any) -> str | None:
-    """Return what one of our layers is for: ``scan``, one of ``ROLES`` or of ``COMPANIONS``."""
+    """Return what a layer of ours is for: ``scan``, or of ROLES, COMPANIONS or OVER_SCAN."""
     mark = layer.metadata.get(MARK)
     return mark.get("token") if isinstance(mark, Mapping) else None
 
@@ -94,6 +97,7 @@ class LayerSet:
             viewer.layers.append(layer)
         viewer.layers.selection.active = active
         private.keep_shaders(viewer, made.values())
+        self._placing = Placing(image, made.values(), self._others, desk.say)
 
     @property
     def _viewer(self) -> Any:
@@ -104,9 +108,17 @@ class LayerSet:
         """All our layers, those that are edited first."""
         return [b.layer for b in self._all.values()]
 
+    def layer(self, role: str) -> Any:
+        """Return one of our layers."""
+        return self._all[role].layer
+
     @property
     def _all(self) -> dict[str, Binding | LinesBinding]:
         return {**self.bindings, **self.companions}
+
+    def _others(self) -> list[Any]:
+        """Return what else of ours lies on the scan now: measurements, two raters' words."""
+        return [x for x in self._viewer.layers if x not in self and role_of(x) in OVER_SCAN]
 
     def __contains__(self, layer: object) -> bool:
         return any(layer is mine for mine in self.layers)
@@ -162,11 +174,8 @@ class LayerSet:
         napari's own undo.
         """
         self._waiting = []
-        place = _placement(self.image)
+        self._placing.follow()
         for role, binding in self._all.items():
-            for name, value in place.items():
-                if not _equal(getattr(binding.layer, name), value):
-                    setattr(binding.layer, name, value)
             binding.layer.metadata = {MARK: {"token": role, "sha256": sha256}}
             binding.forget()
 
@@ -238,6 +247,7 @@ class LayerSet:
     def remove(self) -> None:
         """Take the layers out of the viewer; the records stay in the project."""
         self._open = False
+        self._placing.close()
         for binding in self._all.values():
             binding.close()
         with private.one_scene_update(self._viewer):
@@ -250,7 +260,7 @@ def _make_layers(image: Any, frame_shape: tuple[int, int], sha256: str) -> dict[
     from napari.layers import Labels, Points, Shapes, Vectors
 
     ndim = image.ndim
-    place = _placement(image)
+    place = place_of(image)
 
     def common(role: str) -> dict[str, Any]:
         return {**place, "metadata": {MARK: {"token": role, "sha256": sha256}}}
@@ -290,22 +300,6 @@ def _make_layers(image: Any, frame_shape: tuple[int, int], sha256: str) -> dict[
     )
     out["marks"] = lines("marks", MARKS)
     return out
-
-
-def _placement(image: Any) -> dict[str, Any]:
-    """Return the transform of an image layer, for layers that lie on it."""
-    return {
-        "scale": image.scale,
-        "translate": image.translate,
-        "rotate": image.rotate,
-        "shear": image.shear,
-        "units": image.units,
-        "axis_labels": image.axis_labels,
-    }
-
-
-def _equal(a: Any, b: Any) -> bool:
-    return a is b or bool(np.all(np.asarray(a) == np.asarray(b)))
 
 
 def count_by_class(records: Iterable[Annotation]) -> dict[str, int]:

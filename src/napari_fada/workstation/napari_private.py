@@ -269,3 +269,75 @@ def dark_canvas(viewer: Any) -> None:
     canvas: Any = getattr(viewer, "canvas", None)
     if getattr(canvas, "background_color_override", "absent") is None:
         canvas.background_color_override = "black"
+
+
+class CanvasText:
+    """A line of text on the canvas, through napari's text overlay; the user's own comes back.
+
+    The overlays belong to the canvas since napari 0.9; before, to the viewer.
+
+    Parameters
+    ----------
+    viewer : napari viewer or ViewerModel
+        Whose canvas.
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        overlays: Any = getattr(getattr(viewer, "canvas", None), "overlays", None)
+        self._overlay = overlays.text if overlays is not None else viewer.text_overlay
+        self._users: tuple[str, bool] | None = None
+
+    @property
+    def text(self) -> str:
+        """What stands there now; nothing if the line is the user's own."""
+        return str(self._overlay.text) if self._users is not None else ""
+
+    def show(self, text: str) -> None:
+        """Show a line, or with an empty one what was there before."""
+        overlay = self._overlay
+        if text == self.text:
+            return
+        if self._users is None:
+            self._users = (overlay.text, overlay.visible)
+        if text:
+            overlay.text, overlay.visible = text, True
+        else:
+            overlay.text, overlay.visible = self._users
+            self._users = None
+
+
+def grid(viewer: Any) -> Any:
+    """Return the grid that lays layers side by side; it belongs to the canvas since napari 0.9."""
+    canvas: Any = getattr(viewer, "canvas", None)
+    return canvas.grid if hasattr(canvas, "grid") else viewer.grid
+
+
+def fit_to(viewer: Any, layer: Any, margin: float = 0.05) -> None:
+    """Fit the view to one layer, whatever else is there.
+
+    napari fits to all layers, hidden ones too; told which, it fails where a layer has fewer
+    axes than the viewer.
+    """
+    import itertools
+
+    import numpy as np
+
+    if viewer.dims.ndisplay != 2:
+        viewer.reset_view()
+        return
+    shape = np.asarray(layer.data.shape[: layer.ndim], float)
+    lacking = viewer.dims.ndim - layer.ndim
+    shown = [axis - lacking for axis in viewer.dims.displayed]
+    if min(shown) < 0:
+        viewer.reset_view()
+        return
+    ends = zip(np.full(layer.ndim, -0.5), shape - 0.5, strict=True)
+    corners = np.array([layer.data_to_world(corner) for corner in itertools.product(*ends)])
+    low, high = corners.min(axis=0)[shown], corners.max(axis=0)[shown]
+    scene = getattr(viewer, "scene", viewer)
+    canvas: Any = getattr(viewer, "canvas", None)
+    size: Any = canvas.size if hasattr(canvas, "size") else viewer._canvas_size
+    scene.camera.center = tuple((low + high) / 2)
+    scene.camera.zoom = float(
+        (1 - margin) * np.min(np.asarray(size) / np.maximum(high - low, 1e-9))
+    )

@@ -12,6 +12,7 @@ import numpy as np
 from napari_fada.workstation import napari_private as private
 from napari_fada.workstation.coordinates import Vertices, to_layer
 from napari_fada.workstation.layers import MARK
+from napari_fada.workstation.placing import put_on
 from napari_fada.workstation.session import Session
 
 if TYPE_CHECKING:
@@ -37,19 +38,19 @@ def put_over_scan(session: Session, layer: Any) -> None:
 
 
 def fit_to_scan(session: Session, layer: Any) -> None:
-    """Give a layer the place and size of the scan; all layers are looked at if that changes it."""
+    """Give a layer the place and size of the scan."""
     image = session.layers.image if session.layers is not None else None
     if image is None:
         return
-    for name in ("scale", "translate"):
-        wanted = getattr(image, name)[-layer.ndim :]
-        if not np.array_equal(getattr(layer, name), wanted):
-            setattr(layer, name, wanted)
+    put_on(image, layer)
 
 
 def screen_pixel(session: Session, layer: Any) -> float:
     """Return how many pixels of the scan, as a layer shows it, one pixel of the screen takes."""
-    scale = float(np.abs(layer.scale[-1])) or 1.0
+    origin = np.zeros(layer.ndim)
+    beside = np.append(origin[1:], 1.0)
+    ends = (np.asarray(layer.data_to_world(at)) for at in (origin, beside))
+    scale = float(np.linalg.norm(np.subtract(*ends))) or 1.0
     return 1.0 / (private.zoom(session.viewer) * scale)
 
 

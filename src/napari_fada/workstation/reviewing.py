@@ -188,7 +188,7 @@ class Reviewing:
 
     def accept(self) -> bool:
         """Accept the chosen structures."""
-        return self._judge(review.accept)
+        return self._session.canvas.shows_annotations() and self._judge(review.accept)
 
     def reject(self, reason: str = "", uids: tuple[str, ...] = ()) -> bool:
         """Reject structures: the chosen ones, if no others are named."""
@@ -261,6 +261,8 @@ class Reviewing:
             return False
         if session.layers is not None:
             session.layers.finish_drawing()
+        if not session.canvas.shows_scan():
+            return False
         at = (session.scan.sha256, session.frame)
         waiting = WaitingRule(*at, rule.__name__, more)
         return session.carry_out(lambda: rule(session.project, *at, *more), waiting=waiting)

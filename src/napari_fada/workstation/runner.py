@@ -172,6 +172,8 @@ class Runner:
                 "Open or choose a scan first." if not self.running else "A run is going on."
             )
             return False
+        if not session.canvas.shows_scan():
+            return False
         try:
             job = Job(session.project, session.scan, session.frame, model, phases, show=show)
             job.gated = gated

@@ -85,6 +85,7 @@ class Safety:
             self._session.say(
                 f"Edits wait for another project, {elsewhere.path}: open it to make them.",
                 "warning",
+                lasting=True,
             )
 
     def leave(self) -> None:
@@ -201,6 +202,7 @@ class Safety:
             session.say(
                 f"The project can no longer be read; the copy is as of {_when(known[0])}.",
                 "warning",
+                lasting=True,
             )
 
     def give_up(self) -> None:
@@ -212,7 +214,9 @@ class Safety:
     def _say_made(self, refused: list[str], text: str) -> None:
         self._session.refresh()
         if refused:
-            self._session.say(f"{len(refused)} edits could not be made: {refused[0]}", "error")
+            self._session.say(
+                f"{len(refused)} edits could not be made: {refused[0]}", "error", lasting=True
+            )
         else:
             self._session.say(text)
 
@@ -285,7 +289,7 @@ class Safety:
             return
         session.question_over.emit(self._stop)
         if isinstance(event, Broken):
-            session.say(f"{event.text} The damaged file was not touched.", "error")
+            session.say(f"{event.text} The damaged file was not touched.", "error", lasting=True)
         elif isinstance(event, salvage.Salvaged):
             session.say("Cancelled. No file was made; the damaged one is as it was.")
         elif self._open_path == event.before:
@@ -296,7 +300,9 @@ class Safety:
 
     def _go_on_in(self, made: _Made) -> None:
         if self._session.open_project(made.new):
-            self._session.say(f"{made.text} {made.old.name} was not touched.", "warning")
+            self._session.say(
+                f"{made.text} {made.old.name} was not touched.", "warning", lasting=True
+            )
 
     def _salvage(self, old: Path, new: Path, cancel: threading.Event) -> Iterator[Any]:
         for event in salvage.salvage(old, new, rater=self._session.rater, cancel=cancel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ import numpy as np
 
 from napari_fada.errors import FadaError, ScanError
 from napari_fada.scans import Scan, open_scan, scan_from_array, spacing_from_scale
+from napari_fada.scans.scaling import to_rgb
+from napari_fada.workstation.layer_pixels import LayerPixels
 from napari_fada.workstation.layers import MARK, role_of
 from napari_fada.workstation.reader import LayerData, to_layer_data
 
-__all__ = ["add_layer", "find_layer", "image_layers", "open_scan", "scan_of_layer", "to_layer_data"]
+__all__ = ["add_layer", "find_layer", "image_layers", "open_scan", "take_layer", "to_layer_data"]
 
 PAGE = "page"
 
@@ -69,8 +72,38 @@ def as_page(shown: LayerData) -> LayerData:
     return shown
 
 
-def scan_of_layer(layer: Any) -> Scan:
-    """Take an Image layer as a scan: its file if it shows one whole, else its pixels.
+def disown(layer: Any) -> None:
+    """Take our mark from an Image layer: it shows something else than we showed there."""
+    layer.metadata = {k: v for k, v in layer.metadata.items() if k != MARK}
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An Image layer that became a scan.
+
+    Parameters
+    ----------
+    scan : Scan
+        Of its file, if it shows the pixels of one; else of its pixels.
+    pixels : LayerPixels
+        What it shows, to be asked whether it still does.
+    word : str
+        What the user is to be told.
+    file : Path, optional
+        Of which it shows other pixels than are in it.
+    """
+
+    scan: Scan
+    pixels: LayerPixels
+    word: str = ""
+    file: Path | None = None
+
+
+def take_layer(layer: Any) -> Taken:
+    """Take an Image layer as a scan: its file if it shows the file's pixels, else these pixels.
+
+    A layer that a reader left as an orientation tag found it is turned upright: what is shown
+    is what is recorded and exported.
 
     Parameters
     ----------
@@ -80,19 +113,49 @@ def scan_of_layer(layer: Any) -> Scan:
     Raises
     ------
     ScanError
-        If the layer is neither an image nor a clip.
+        If the layer is neither an image nor a clip, or its file was changed meanwhile.
     """
     if getattr(layer, "multiscale", False):
         raise ScanError(
             f"“{layer.name}” is a pyramid of resolutions.", todo="Choose a plain image layer."
         )
-    shown = _file_of(layer)
-    if shown is not None:
-        return shown
+    pixels = LayerPixels(layer)
+    file = _file_of(layer)
+    if pixels.of_file is not None:
+        if file is None or file.sha256 != pixels.of_file.sha256:
+            raise ScanError(
+                f"The file behind “{layer.name}” was changed or is gone since it was opened.",
+                todo="Open it again.",
+            )
+        return Taken(file, pixels)
+    if file is None:
+        return Taken(_own(layer, pixels), pixels)
+    like = pixels.are_of(file)
+    if like == "all":
+        return Taken(file, pixels)
+    if like == "some":  # a large clip, not all of which was compared
+        _show_file(layer, file)
+        return Taken(file, LayerPixels(layer))
+    turned = pixels.turned_by(file)
+    fits = file.n_frames == 1 or file.rgb == layer.rgb
+    if turned and turned == file.orientation and fits:
+        _show_file(layer, file)
+        word = f"{file.name} is shown upright now, as its orientation tag says."
+        return Taken(file, LayerPixels(layer), word)
+    how = "turned or mirrored" if turned else "with other pixels"
+    word = (
+        f"“{layer.name}” shows {file.name} {how}: it is a scan of its own. Work on it is not found "
+        "again with the file."
+    )
+    return Taken(_own(layer, pixels), pixels, word, file.path)
+
+
+def _own(layer: Any, pixels: LayerPixels) -> Scan:
+    """Return the scan that a layer's pixels are by themselves."""
     units = [str(u) for u in layer.units] if layer.units is not None else None
     limits = None if layer.rgb or layer.data.dtype == np.uint8 else tuple(layer.contrast_limits)
     return scan_from_array(
-        layer.data,
+        pixels,
         layer.name,
         spacing_from_scale(layer.scale, units),
         rgb=bool(layer.rgb),
@@ -100,16 +163,22 @@ def scan_of_layer(layer: Any) -> Scan:
     )
 
 
+def _show_file(layer: Any, file: Scan) -> None:
+    """Let a layer show its file's own frames."""
+    data = to_layer_data(file)[0]
+    if file.rgb != layer.rgb:  # a still: clips in other colours are not exchanged
+        data = data[..., 0] if file.rgb else to_rgb(data)
+    layer.data = data
+    if not layer.rgb:
+        layer.contrast_limits = (0, 255)
+
+
 def _file_of(layer: Any) -> Scan | None:
-    """Return the file behind a layer, so that it is known again however it was opened."""
+    """Return the file that a layer is said to come from, if it is there."""
     path = layer.source.path or layer.metadata.get(MARK, {}).get("path")
     if path is None or not Path(path).exists():
         return None
     try:
-        scan = open_scan(path)
+        return open_scan(path)
     except FadaError:
         return None
-    shape = tuple(layer.data.shape[: layer.ndim])
-    frame = (scan.height, scan.width)
-    whole = shape == (scan.n_frames, *frame) or (scan.n_frames == 1 and shape == frame)
-    return scan if whole else None

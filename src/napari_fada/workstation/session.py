@@ -228,6 +228,8 @@ class Session(ListSession):
         if coming & {*edit.replace, *edit.remove}:
             self.say("This structure is still being read; edit it when the run has ended.")
             return False
+        if not self.canvas.shows_scan(edit.frame):
+            return False
         place = (self.scan.sha256, edit.frame)
         return self.carry_out(
             lambda: self.project.edit(

@@ -138,5 +138,8 @@ class ListSession(ScanSession):
             return False
         self.item_failed.emit(item.id)
         found = self._step(step, after=item.id) if step else False
-        self.say(f"Passed over: {error}" if step else str(error), "warning" if step else "error")
+        if step:  # the scan that comes instead may be shown a moment later
+            self.say(f"Passed over: {error}", "warning", lasting=True)
+        else:
+            self.say(str(error), "error")
         return found

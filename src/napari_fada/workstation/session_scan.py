@@ -11,15 +11,17 @@ from typing import Any, ClassVar, cast
 import numpy as np
 from psygnal import Signal
 
-from napari_fada.errors import FadaError, ProjectDamagedError
+from napari_fada.errors import FadaError, NotWrittenError, ProjectDamagedError
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.project import WHOLE, Project, default_path
 from napari_fada.records.timeline import Past
 from napari_fada.scans import Scan
 from napari_fada.workstation import napari_private as private
 from napari_fada.workstation import scan_layers
+from napari_fada.workstation.canvas import Canvas, Way
 from napari_fada.workstation.desk import Desk, Level
-from napari_fada.workstation.layers import LayerSet, role_of
+from napari_fada.workstation.layer_pixels import LayerPixels
+from napari_fada.workstation.layers import LayerSet
 from napari_fada.workstation.reader import LayerData
 from napari_fada.workstation.safety import Safety, back_up_soon
 from napari_fada.workstation.settings import settings
@@ -46,6 +48,8 @@ class ScanSession:
     message: ClassVar[Signal] = Signal(str, str)
     question: ClassVar[Signal] = Signal(str, tuple)
     question_over: ClassVar[Signal] = Signal(tuple)
+    messages_over: ClassVar[Signal] = Signal(frozenset)
+    """What these texts said no longer holds, or was about a scan that is gone."""
 
     def __init__(self, viewer: Any, project: Project | None = None) -> None:
         self._viewer = weakref.ref(viewer)
@@ -60,7 +64,9 @@ class ScanSession:
         self._active_class = "Brain"
         self._committing = False
         self._rater = settings().rater
+        self._said: set[str] = set()  # about the scan that is shown
         self.safety = Safety(self)
+        self.canvas = Canvas(self)
         if project is not None:
             self.adopt(project)
         viewer.dims.events.current_step.connect(self._on_step)
@@ -73,13 +79,35 @@ class ScanSession:
 
     # Messages
 
-    def say(self, text: str, level: Level = "info") -> None:
-        """Show a line to the user."""
+    def say(self, text: str, level: Level = "info", *, lasting: bool = False) -> None:
+        """Show a line to the user.
+
+        Parameters
+        ----------
+        text, level : str
+            What, and how much it matters.
+        lasting : bool
+            It stays when the scan goes: it is about the project, the list, or a batch.
+        """
+        if not lasting:
+            self._said.add(text)
         self.message.emit(text, level)
 
     def say_error(self, error: FadaError) -> None:
         """Show what happened, what was kept and what to do."""
-        self.say(str(error), "error")
+        lasting = isinstance(error, NotWrittenError | ProjectDamagedError)
+        self.say(str(error), "error", lasting=lasting)
+
+    def unsay(self, *texts: str) -> None:
+        """Take back what no longer holds."""
+        self._said.difference_update(texts)
+        self.messages_over.emit(frozenset(texts))
+
+    def ask(self, text: str, ways: tuple[Way, ...]) -> None:
+        """Say something, and offer ways on."""
+        self.say(text, "warning")
+        if ways:
+            self.question.emit(text, ways)
 
     # Project
 
@@ -134,6 +162,7 @@ class ScanSession:
         except FadaError as error:
             self.say_error(error)
             return False
+        self._finish_work()
         self.safety.leave()
         self.change_project(project)
         self.safety.recall()
@@ -142,6 +171,13 @@ class ScanSession:
         if not project.writable:
             self.say(f"{project.path} is read-only: you can look, but not edit.", "warning")
         return True
+
+    def _finish_work(self) -> None:
+        """Keep what is half drawn or half typed in the project that it was begun in."""
+        if self.scan is not None:
+            self.scan_closing.emit()
+        if self.layers is not None:
+            self.layers.finish_drawing()
 
     def change_project(self, project: Project) -> None:
         """Go on in another project that is open already; the old one is closed."""
@@ -191,33 +227,35 @@ class ScanSession:
     # Scan
 
     def open_path(self, path: Path) -> bool:
-        """Open a file or folder as a scan and show it."""
+        """Open a file or folder as a scan and show it, in the place of the page before it."""
         try:
             scan = scan_layers.open_scan(path)
-            image = scan_layers.find_layer(self.viewer, scan.sha256)
-            new = image is None
-            if new:
-                image = scan_layers.add_layer(self.viewer, scan)
         except FadaError as error:
             self.say_error(error)
             return False
-        taken = self._take_scan(scan, image)
-        if taken and new:
-            self.viewer.reset_view()
-        return taken
+        return self.show_scan(scan)
 
     def use_layer(self, image: Any) -> bool:
         """Take an Image layer of the viewer as the scan."""
         if image is self.image:
-            return True
+            if self.canvas.same_pixels():
+                self.canvas.exactly_one(image)
+                return True
+            self.lose_scan()
         try:
-            scan = scan_layers.scan_of_layer(image)
+            taken = scan_layers.take_layer(image)
         except FadaError as error:
             self.say_error(error)
             return False
-        return self._take_scan(scan, image)
+        done = self._take_scan(taken.scan, image, taken.pixels)
+        if done and taken.word:
+            file, word = taken.file, taken.word
+            show = ("Open the file", "Show the scan as it is in its file")
+            self.ask(word, ((*show, lambda: self.open_path(file)),) if file is not None else ())
+        return done
 
-    def _take_scan(self, scan: Scan, image: Any) -> bool:
+    def _take_scan(self, scan: Scan, image: Any, pixels: LayerPixels | None = None) -> bool:
+        self._leave_scan()
         self.close_scan()
         self.scan, self.image = scan, image
         self.frame = self._frame_shown()
@@ -225,18 +263,24 @@ class ScanSession:
             self.scan = self.image = None
             self.scan_changed.emit()
             return False
-        self._show_alone(image)
+        self.canvas.exactly_one(image)
         self.layers = LayerSet(self.viewer, image, scan.sha256, cast(Desk, self))
+        self._look_after(pixels)
         self.refresh()
+        private.fit_to(self.viewer, image)
         self._tell_scan(scan)
         return True
 
-    def _show_alone(self, image: Any) -> None:
-        """Let the scan be seen, and no other one over or around it."""
-        for other in scan_layers.image_layers(self.viewer):
-            if other is not image and role_of(other) == "scan":
-                other.visible = False
-        image.visible = True
+    def _look_after(self, pixels: LayerPixels | None = None) -> None:
+        """Watch that the layer goes on showing the scan."""
+        if pixels is None:  # made of the scan just now
+            pixels = LayerPixels(self.image)
+            pixels.note()
+        self.canvas.follow(self.image, pixels)
+
+    def _leave_scan(self) -> None:
+        """Take back what was said of the scan that goes."""
+        self.unsay(*self._said)
 
     def show_scan(self, scan: Scan, shown: LayerData | None = None, *, known: bool = False) -> bool:
         """Show a scan of a worklist, in the layers of the one before where they fit.
@@ -251,9 +295,11 @@ class ScanSession:
             The project has it already, with this name and place.
         """
         if self.scan is not None and self.scan.sha256 == scan.sha256:
-            return True
+            return self.use_layer(self.image)
+        image = scan_layers.find_layer(self.viewer, scan.sha256)
+        if image is not None:  # opened by the user, perhaps changed since
+            return self.use_layer(image)
         try:
-            image = scan_layers.find_layer(self.viewer, scan.sha256)
             if image is None:
                 shown = scan_layers.as_page(shown or scan_layers.to_layer_data(scan))
                 if self._turn_to(scan, shown, known):
@@ -263,9 +309,7 @@ class ScanSession:
         except FadaError as error:
             self.say_error(error)
             return False
-        taken = self._take_scan(scan, image)
-        self.viewer.reset_view()
-        return taken
+        return self._take_scan(scan, image)
 
     def _turn_to(self, scan: Scan, shown: LayerData, known: bool) -> bool:
         """Show a scan in the present layers; False if they cannot show it."""
@@ -276,12 +320,16 @@ class ScanSession:
         layers.finish_drawing()
         if not (known or self._remember(scan)):
             return True  # the user was told; what was shown stays
+        self._leave_scan()
+        self.canvas.follow(None, None)
         with private.at_once(self.viewer, (image, *layers.layers)):
             self.scan, self.frame, self._preview, self.records = scan, 0, None, {}
             scan_layers.change_layer(image, shown)
             layers.turn_to(scan.sha256)
+            self.canvas.exactly_one(image)
+            self._look_after()
             self.refresh()
-            self.viewer.reset_view()
+            private.fit_to(self.viewer, image)
         self._tell_scan(scan)
         return True
 
@@ -310,6 +358,12 @@ class ScanSession:
             return False
         return True
 
+    def lose_scan(self) -> None:
+        """Close a scan that its layer does not show any more; the layer is the user's from now."""
+        scan_layers.disown(self.image)
+        self.close_scan()
+        self.scan_changed.emit()
+
     def close_scan(self) -> None:
         """Take our layers of the present scan away; its records stay in the project."""
         if self.scan is not None:
@@ -318,6 +372,7 @@ class ScanSession:
             self.layers.finish_drawing()
             layers, self.layers = self.layers, None
             layers.remove()
+        self.canvas.follow(None, None)
         self.scan = self.image = self._preview = self.past = None
         self.records = {}
         self.frame = 0

@@ -15,6 +15,7 @@ from napari_fada.errors import FadaError
 from napari_fada.records import conflicts
 from napari_fada.records.completeness import missing_in_scan
 from napari_fada.records.conflicts import Conflict
+from napari_fada.workstation.canvas import SHOWN
 from napari_fada.workstation.keys import KeyTable
 
 if TYPE_CHECKING:
@@ -71,6 +72,20 @@ class Objection:
 Check = Callable[[Closing], Objection | None]
 
 
+def scan_not_shown(closing: Closing) -> Objection | None:
+    """Object where the canvas shows something else than the scan. Only mending ends that."""
+    found = closing.session.canvas.found(closing.frames)
+    if found is None:
+        return None
+    return Objection(f"{found.text} Nothing is accepted.", passes=False, offers=found.ways)
+
+
+def annotations_hidden(closing: Closing) -> Objection | None:
+    """Show annotations that were hidden, and object: nobody has looked at them."""
+    hidden = closing.session.canvas.uncover()
+    return Objection(SHOWN) if hidden else None
+
+
 def open_conflicts(closing: Closing) -> Objection | None:
     """Object where two raters disagree and nobody has decided. Only deciding ends that."""
     found = conflicts.open_conflicts(closing.project, closing.sha256)
@@ -112,7 +127,7 @@ def required_fields(closing: Closing) -> Objection | None:
 
 #: In the order in which they are asked: what is seen, what is disputed, what does not fit
 #: together, what is missing, what nobody looked at.
-CHECKS: tuple[Check, ...] = (open_conflicts, required_fields)
+CHECKS: tuple[Check, ...] = (scan_not_shown, annotations_hidden, open_conflicts, required_fields)
 
 
 class Signing:

@@ -152,6 +152,7 @@ class AnnotateWidget(QWidget):
         session.message.connect(self.message.say)
         session.question.connect(self.message.ask)
         session.question_over.connect(self.message.withdraw)
+        session.messages_over.connect(self.message.forget)
         session.safety.ask_where = self.project.ask_where
         session.reviewing.signing.show_conflict = lambda c: show_conflict(session.viewer, c)
         session.scan_changed.connect(self._on_scan)
@@ -389,6 +390,7 @@ class AnnotateWidget(QWidget):
         drawn = self.measures.layer.layer
         more = () if drawn is None else (drawn,)
         self.keys.bind(viewer, *((self.session.image, *layers.layers, *more) if layers else ()))
+        self.session.canvas.name_key(self.keys.table["hide"])
         self.classes.set_keys(self.keys.table)
         self.tools.show_keys(self.keys.table)
         self.frames.show_keys(self.keys.table)

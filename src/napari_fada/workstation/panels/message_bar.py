@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
@@ -132,6 +132,12 @@ class MessageBar(QFrame):
         self._clear()
         if self.unread:
             self._put(self.unread.pop(), "error")
+
+    def forget(self, texts: Collection[str]) -> None:
+        """Put messages away that no longer hold; a question is put away by who asked it."""
+        self.unread = [text for text in self.unread if text not in texts]
+        if self.text in texts and not self._buttons:
+            self.dismiss()
 
     def clear(self) -> None:
         """Show nothing, and forget what was not read."""
