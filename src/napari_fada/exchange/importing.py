@@ -265,7 +265,7 @@ def carry_out(project: Project, plan: ImportPlan, *, reviewed: bool = False) -> 
     classes: Counter[str] = Counter()
     closed = Reviewed() if reviewed else None
     label = f"Imported from {plan.source}{' as reviewed' if reviewed else ''}"
-    with project.together(label):
+    with project.together(label, made_by="import"):
         for item in plan.items:
             frame = item.frame
             project.add_scan(item.scan)
