@@ -96,9 +96,10 @@ def lines(
         ).fetchall()
         if not rows:
             break
-        for act, edit, of_frame, *what, turned in rows:
+        for act, edit, of_frame, kind, label, of_rater, at, turned in rows:
             if act is None:
-                found.append(Line(edit, edit, what[0], (of_frame,), *what[1:], turned == "undo"))
+                undone = turned == "undo"
+                found.append(Line(edit, edit, kind, (of_frame,), label, of_rater, at, undone))
                 continue
             # An act stands where it began: others may have been at work in between.
             if act not in begins:
