@@ -97,6 +97,7 @@ class LayerSet:
             viewer.layers.append(layer)
         viewer.layers.selection.active = active
         private.keep_shaders(viewer, made.values())
+        private.mend_vectors(viewer, made.values())
         self._placing = Placing(image, made.values(), self._others, desk.say)
 
     @property

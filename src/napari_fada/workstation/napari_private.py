@@ -176,6 +176,27 @@ def keep_shaders(viewer: Any, layers: Iterable[Any]) -> None:
                 part.freeze()
 
 
+def mend_vectors(viewer: Any, layers: Iterable[Any]) -> None:
+    """Let Vectors layers of a still be empty in the 3D view.
+
+    napari 0.9 gives them corners with four numbers then, and drawing fails at every frame.
+    """
+    visuals = getattr(_canvas(viewer), "layer_to_visual", {})
+    for layer in layers:
+        node = getattr(visuals.get(layer), "node", None)
+        if type(layer).__name__ == "Vectors" and node is not None:
+            node.unfreeze()
+            node.set_data = _with_three_numbers(node.set_data)
+            node.freeze()
+
+
+def _with_three_numbers(set_data: Callable[..., Any]) -> Callable[..., Any]:
+    def put(*, vertices: Any, **more: Any) -> None:
+        set_data(vertices=vertices[:, :3], **more)
+
+    return put
+
+
 def _one_for_all(build: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Return a maker of colour functions that makes one for values and one for colours."""
     made: dict[bool, Any] = {}
