@@ -22,6 +22,7 @@ from napari_fada.workstation import napari_private as private
 from napari_fada.workstation import raster
 from napari_fada.workstation.brush import Brush
 from napari_fada.workstation.desk import Busy, Desk, Edit, Records, corrected
+from napari_fada.workstation.mask_controls import MaskControls
 from napari_fada.workstation.mask_frames import MaskFrames
 from napari_fada.workstation.strokes import Aim, Stroke
 from napari_fada.workstation.styles import rgba_of
@@ -59,12 +60,16 @@ class LabelsBinding:
         self._clip: MaskFrames | None = layer.data if layer.ndim == 3 else None
         if self._clip is not None:
             self._clip.draw = self._wanted
+        self._controls = MaskControls(layer, desk.say)
         layer.events.paint.connect(self._on_paint)
+        layer.events.data.connect(self._on_data)
         layer.mouse_drag_callbacks.append(self._trace)
 
     def close(self) -> None:
         """Stop listening."""
+        self._controls.close()
         self.layer.events.paint.disconnect(self._on_paint)
+        self.layer.events.data.disconnect(self._on_data)
         self.layer.mouse_drag_callbacks.remove(self._trace)
 
     # records → layer
@@ -224,6 +229,20 @@ class LabelsBinding:
             self._path.append(tuple(layer.world_to_data(event.position)[-2:]))
             yield
 
+    def _on_data(self, _event: Any = None) -> None:
+        """Put the masks back where their array was exchanged, by another tool or by napari."""
+        if self._busy:
+            return
+        with self._busy():
+            clip, shape = self._clip, self._desk.frame_shape
+            self.layer.data = np.zeros(shape, np.uint16) if clip is None else clip
+            self._draw(list(self._records))
+            private.forget_label_history(self.layer)
+        self._desk.say(
+            "The masks are drawn from the outlines and were put back. To change them, paint.",
+            "warning",
+        )
+
     def _on_paint(self) -> None:
         if self._busy:
             return
@@ -237,10 +256,12 @@ class LabelsBinding:
         with self._busy():
             frames = {self._desk.frame, *(self._clip.painted if self._clip is not None else ())}
             waiting = self._waiting
-            for frame in sorted(frames):  # a brush may reach over several
-                edit = self._edit(frame)
-                if edit:
-                    self._desk.commit(edit)
+            for frame in sorted(frames):  # what a program paints may reach over several
+                edit, words = self._edit(frame)
+                if edit and not self._desk.commit(edit):
+                    break
+                for word in words:
+                    self._desk.say(word)
             self._path = []
             # Show what the records say: a refused or dropped stroke is put back, what lay
             # under an erased structure comes out, an outline is a little simpler than a stroke.
@@ -248,14 +269,17 @@ class LabelsBinding:
             if waiting is not None and self._waiting is waiting:
                 self.show(*waiting)
 
-    def _edit(self, frame: int) -> Edit:
+    def _edit(self, frame: int) -> tuple[Edit, list[str]]:
+        """Return what a stroke changed on a frame, and what has to be told of it."""
         records, values = self._records.get(frame) or (), self._values.get(frame, {})
         before = raster.rasterise(records, values, self._desk.frame_shape)
         after = np.array(self._plane(frame))
-        stroke = Stroke(before, after, records, values, self._aim(), self._path)
+        filled = str(self.layer.mode) == "fill"
+        stroke = Stroke(before, after, records, values, self._aim(), self._path, filled=filled)
+        if refused := stroke.refused():
+            return Edit(frame), [refused]
         masks = stroke.masks()
-        if word := stroke.word(masks):
-            self._desk.say(word)
+        words = [stroke.word(masks)]
         by_value = {values[r.uid]: r for r in records}
         if not stroke.erased and stroke.subject in by_value:
             self.brush.take(frame, by_value[stroke.subject])
@@ -265,8 +289,7 @@ class LabelsBinding:
             record = by_value.get(value)
             name = record.category if record else raster.class_of(value) or self._desk.active_class
             outline, word = _outline(mask, name)
-            if word:
-                self._desk.say(word)
+            words.append(word)
             if outline is None:
                 if record is not None:
                     edit.remove.append(record.uid)
@@ -288,7 +311,7 @@ class LabelsBinding:
                 )
                 self.brush.take(frame, edit.add[-1])
                 edit.label = f"{name} drawn with the brush"
-        return edit
+        return edit, [word for word in words if word]
 
     def _aim(self) -> Aim:
         """Return what is in the hand."""

@@ -39,6 +39,30 @@ SHOWN = (
 )
 
 
+def frame_not_shown(viewer: Any) -> Hindrance | None:
+    """Return what keeps a frame from being seen as one: a view in 3D, or along other axes.
+
+    Rows and columns may change places: a frame is still one then.
+    """
+    dims = viewer.dims
+
+    def show_frames() -> None:
+        dims.ndisplay, dims.order = 2, tuple(range(dims.ndim))
+
+    way = (("Show frames", "The usual view: two axes, rows and columns", show_frames),)
+    if dims.ndisplay != 2:
+        return Hindrance(
+            "3D view: nothing is recorded", "In the 3D view no frame can be edited.", way
+        )
+    if sorted(dims.displayed) != [dims.ndim - 2, dims.ndim - 1]:
+        return Hindrance(
+            "No frame is shown: nothing is recorded",
+            "The axes are rolled: what is shown is no frame, but a cut through the clip.",
+            way,
+        )
+    return None
+
+
 class Canvas:
     """What one viewer shows of the scan in review.
 
@@ -62,6 +86,8 @@ class Canvas:
         layers.events.removed.connect(self.look)
         layers.events.reordered.connect(self._on_reordered)
         private.grid(session.viewer).events.enabled.connect(self.look)
+        session.viewer.dims.events.ndisplay.connect(self.look)
+        session.viewer.dims.events.order.connect(self.look)
         for layer in layers:
             self._listen(layer)
         session.records_changed.connect(self.look)
@@ -129,6 +155,8 @@ class Canvas:
                 "scan.",
                 (("Turn grid view off", "", lambda: setattr(grid, "enabled", False)),),
             )
+        if (turned := frame_not_shown(viewer)) is not None:
+            return turned
         if not is_seen(image):
             return Hindrance(
                 "The scan is hidden",

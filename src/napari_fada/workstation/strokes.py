@@ -18,6 +18,9 @@ from napari_fada.workstation import raster
 Path = Sequence[tuple[float, float]]
 """Row and column of where the middle of the brush was, one after the other."""
 
+LEAK = 0.25
+"""Share of the free edge of a frame from which on a fill has run out over the background."""
+
 
 @dataclass(frozen=True, slots=True)
 class Aim:
@@ -47,6 +50,8 @@ class Stroke:
         What was in the hand.
     path : sequence of (row, column), optional
         Where the middle of the brush went, if that is known.
+    filled : bool
+        Whether it was no brush, but the fill bucket.
     """
 
     def __init__(
@@ -57,6 +62,8 @@ class Stroke:
         values: Mapping[str, int],
         aim: Aim,
         path: Path = (),
+        *,
+        filled: bool = False,
     ) -> None:
         self.before, self.after, self.records, self.values = before, after, records, values
         self._aim, self._path = aim, path
@@ -66,6 +73,7 @@ class Stroke:
         self._rank = {values[r.uid]: i for i, r in enumerate(ordered)}
         changed = before != after
         self.erased = bool((after[changed] == 0).any())
+        self._filled = changed if filled and not self.erased else None
         self._under = [int(v) for v in np.unique(before[changed]) if v]
         painted = [int(v) for v in np.unique(after[changed]) if v]
         self.subject = self._erased_from() if self.erased else (painted or [0])[0]
@@ -90,6 +98,32 @@ class Stroke:
         at = np.round(np.concatenate(steps)).astype(int)
         at = at[((at >= 0) & (at < self.before.shape)).all(axis=1)]
         return [int(v) for v in np.unique(self.before[at[:, 0], at[:, 1]]) if v]
+
+    def refused(self) -> str:
+        """Return why the fill bucket may not do this, empty if it may.
+
+        It is there for what is enclosed: a hole, the inside of a line. Without an end it would run
+        over the background; on another structure it would take the place of all that is seen of it.
+        """
+        filled = self._filled
+        if filled is None:
+            return ""
+        edge = np.zeros(filled.shape, bool)
+        edge[[0, -1]] = edge[:, [0, -1]] = True
+        free = edge & (self.before == 0)
+        if (filled & free).sum() > LEAK * free.sum() > 0:
+            return (
+                "The fill would have run out over the background: nothing was filled. It closes "
+                "what is enclosed; with contiguous off it takes the background everywhere."
+            )
+        for value in self._under:
+            if filled[self.before == value].all():
+                name = self._names.get(value, "")
+                return (
+                    f"The fill would have put another structure in the place of {name}: nothing "
+                    "was filled. K gives it another class, Alt-E merges structures of a class."
+                )
+        return ""
 
     def masks(self) -> dict[int, raster.Mask]:
         """Return the new mask of each structure that the stroke changes, by its label."""
