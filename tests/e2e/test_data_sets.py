@@ -8,13 +8,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
+from qtpy.QtWidgets import QPushButton
 
 from napari_fada.exchange.writers import MODULES
 from napari_fada.records.project import WHOLE, Project
+from napari_fada.scans import open_scan
 from napari_fada.workstation.datasets import dialog as dialogs
 from napari_fada.workstation.datasets.evaluate_dialog import EvaluateDialog
 from napari_fada.workstation.datasets.export_dialog import LAST, ExportDialog
 from napari_fada.workstation.datasets.import_dialog import GUESS, ImportDialog
+from record_samples import box, make_reading
 
 
 def wait(desk, dialog):
@@ -154,6 +157,22 @@ def test_masks_and_places_that_are_none(desk, tmp_path):
     dialog.category.setCurrentText("head")
     dialog.read.click()
     assert "1 images with 1 records would come in: 1 head." in wait(desk, dialog)
+    dialog.place.line.clear()  # images and masks are enough
+    dialog.read.click()
+    assert "images" in dialog.outcome.toPlainText()
+    dialog.images.line.setText(str(tmp_path / "images"))
+    dialog.read.click()
+    assert "1 images with 1 records would come in: 1 head." in wait(desk, dialog)
+    desk.qtbot.waitUntil(lambda: bool(dialog.preview.caption.text()))
+    assert "value 255 → head" in dialog.preview.caption.text()
+    assert dialog.preview.place.text() == "1 of 1 images"
+    shown = dialog.preview.picture.pixmap().toImage()
+    assert shown.width() > 100
+    dialog.reviewed.setChecked(True)
+    dialog.rater.clear()
+    dialog.bring.click()
+    assert "Type who reviewed" in dialog.outcome.toPlainText()
+    assert dialog.bring.isEnabled()
     dialog.values.setText("255=nothing")
     dialog.category.setCurrentText("")
     dialog.read.click()
@@ -176,10 +195,48 @@ def test_the_model_is_scored_and_the_worst_is_opened(judged, tmp_path, monkeypat
     assert opened == []  # nothing opens by itself
     dialog.report.click()
     assert opened == [str(tmp_path / "report" / "report.html")]
-    assert dialog.worst.isVisible() == (tmp_path / "report" / "worst.fada").exists()
-    if dialog.worst.isVisible():
-        dialog.worst.click()
-        assert judged.session.project.path.name == "worst.fada"
+    # A scan that is a layer has no file, so there is no project of worst cases.
+    assert not dialog.worst.isVisible()
+
+
+def test_the_worst_cases_are_looked_at_beneath_a_band(desk, labels, tmp_path):
+    mine = tmp_path / "project.fada"
+    scan = desk.session.scan.sha256
+    dialog = desk.widget.project.show_dialog(ImportDialog)
+    dialog.place.line.setText(str(labels))
+    dialog.reviewed.setChecked(True)
+    dialog.read.click()
+    wait(desk, dialog)
+    dialog.bring.click()
+    assert "2 images are reviewed now" in wait(desk, dialog)
+    for row in desk.session.project.scans():
+        if row.path is not None:
+            reading = make_reading(open_scan(row.path), box("LV", score=0.4))
+            desk.session.project.save_reading(reading, show="no")
+    dialog = desk.widget.project.show_dialog(EvaluateDialog)
+    dialog.place.line.setText(str(tmp_path / "report"))
+    dialog.go.click()
+    assert "2 frames" in wait(desk, dialog)
+    assert desk.widget.band.bar is None
+    dialog.worst.click()
+    desk.qtbot.waitUntil(lambda: desk.session.scan.name in ("0.png", "1.png"))
+    band = desk.widget.band
+    assert not band.bar.isHidden()
+    assert band.label.text() == "Worst cases of project.fada · 2 scans · only to look at"
+    assert "Alt-Home" in band.back.text()
+    desk.widget.run()
+    assert not desk.widget.runner.running
+    assert "only to look at" in desk.widget.message.text
+    button(desk, "Import…").click()
+    assert "only to look at" in desk.widget.message.text
+    band.back.click()
+    desk.qtbot.waitUntil(lambda: desk.session.scan and desk.session.scan.sha256 == scan)
+    assert desk.session.project.path == mine
+    assert band.bar.isHidden()
+
+
+def button(desk, text):
+    return next(b for b in desk.widget.findChildren(QPushButton) if b.text() == text)
 
 
 def test_nothing_to_score_is_said(desk, tmp_path):

@@ -24,6 +24,7 @@ from napari_fada.evaluate.reference import PUBLISHED
 from napari_fada.exchange.files import write_atomic
 from napari_fada.exchange.overlay import draw_overlay, to_png
 from napari_fada.records.annotation import new_uid
+from napari_fada.records.base import LOOK
 from napari_fada.records.linking import UNLINKED
 from napari_fada.records.project import Project
 from napari_fada.records.reading import ModelRef, PhaseResult, Reading
@@ -50,7 +51,7 @@ def write_report(out_dir: Path, found: Evaluation) -> list[Path]:
         for number, (row, scored) in enumerate(zip(data["worst"], found.worst, strict=True), 1)
     ]
     write_atomic(out_dir / LIST, _list(found.worst, rows).encode())
-    project = write_worst(out_dir / WORST, found.worst)
+    project = write_worst(out_dir / WORST, found.worst, found.title)
     open_with = f"Open {WORST} in the window to look at them." if project else ""
     page = render(found, data, rows, open_with)
     write_atomic(out_dir / PAGE, page.encode())
@@ -133,8 +134,8 @@ def _picture(out_dir: Path, number: int, scored: Scored) -> str:
     return name
 
 
-def write_worst(path: Path, worst: Sequence[Scored]) -> int:
-    """Write a project of cases; return how many could be put in.
+def write_worst(path: Path, worst: Sequence[Scored], title: str = "") -> int:
+    """Write a project of cases, only to look at; return how many could be put in.
 
     Raises
     ------
@@ -152,6 +153,7 @@ def write_worst(path: Path, worst: Sequence[Scored]) -> int:
     with Project.open(path, rater="evaluation") as project:
         for scored in worst:
             count += _put(project, scored)
+        project.set_mark(LOOK, f"Worst cases of {title.partition(':')[0] or path.parent.name}")
     if not count:
         path.unlink(missing_ok=True)
     return count

@@ -64,6 +64,8 @@ class FrameRecords:
         What the model proposed, as it said it.
     answered : Answered or None
         What the model said in words; None if it has not read the frame.
+    said : mapping of str to str
+        What the files call a class, where that is a number: value of a mask to class.
     source : Path or None
         The scan's own file, for forms that refer to it. It is no part of any data set.
     """
@@ -86,3 +88,4 @@ class FrameRecords:
     answers: tuple[Annotation, ...] = ()
     answered: Answered | None = None
     source: Path | None = None
+    said: Mapping[str, str] = field(default_factory=dict)

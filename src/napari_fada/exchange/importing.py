@@ -42,7 +42,7 @@ class ImportProgress:
 
 
 @dataclass(frozen=True, slots=True)
-class _Item:
+class Item:
     """An image of the plan: the scan without its pixels, and what is said of it."""
 
     scan: Scan
@@ -53,14 +53,16 @@ class _Item:
 class ImportPlan:
     """What an import would bring in. Use it as a context manager.
 
-    ``problems`` are what it could not read; the rest is unharmed by them.
+    ``problems`` are what it could not read; the rest is unharmed by them. ``empty`` counts images
+    on which nothing is labelled.
     """
 
     source: str
-    items: Spool[_Item] = field(default_factory=Spool)
+    items: Spool[Item] = field(default_factory=Spool)
     counts: Counter[str] = field(default_factory=Counter)
     problems: list[Problem] = field(default_factory=list)
     more_problems: int = 0
+    empty: int = 0
 
     def __enter__(self) -> Self:
         return self
@@ -225,9 +227,10 @@ def _take(plan: ImportPlan, finder: ImageFinder, frame: FrameRecords) -> None:
         scan = replace(scan, identity=Identity(patient=frame.subject or frame.group))
     annotations = tuple(_identified(scan, frame))
     plan.items.append(
-        _Item(replace(scan, decode=_no_pixels), replace(frame, annotations=annotations))
+        Item(replace(scan, decode=_no_pixels), replace(frame, annotations=annotations))
     )
     plan.counts["images"] += 1
+    plan.empty += not annotations
     plan.counts.update(a.category for a in annotations)
     return None
 
@@ -251,7 +254,20 @@ def _identified(scan: Scan, frame: FrameRecords) -> Iterator[Annotation]:
 
 
 def carry_out(project: Project, plan: ImportPlan, *, reviewed: bool = False) -> ImportSummary:
-    """Bring all of a plan into a project, in one transaction.
+    """Bring all of a plan into a project at once; see :func:`carry_out_steps`."""
+    steps = carry_out_steps(project, plan, reviewed=reviewed)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            summary: ImportSummary = end.value
+            return summary
+
+
+def carry_out_steps(
+    project: Project, plan: ImportPlan, *, reviewed: bool = False
+) -> Generator[ImportProgress, None, ImportSummary]:
+    """Bring all of a plan into a project, in one transaction; close the generator to cancel.
 
     With ``reviewed`` the labels are the truth of their frames: accepted, signed by the project's
     rater where they name none, and the review closed (see :mod:`napari_fada.records.incoming`).
@@ -265,22 +281,13 @@ def carry_out(project: Project, plan: ImportPlan, *, reviewed: bool = False) -> 
     classes: Counter[str] = Counter()
     closed = Reviewed() if reviewed else None
     label = f"Imported from {plan.source}{' as reviewed' if reviewed else ''}"
-    with project.together(label, made_by="import"):
-        for item in plan.items:
-            frame = item.frame
-            project.add_scan(item.scan)
-            sha256 = item.scan.sha256
-            asked = {f"asked/{task}": json.dumps(lists) for task, lists in frame.asked.items()}
-            act = Act(frame.frame, states=asked, scan_states=_scale(project, item), label=label)
-            new = take_in(project, sha256, act, frame.annotations, closed)
-            if frame.fields or frame.view:
-                said: Mapping[str, str] = frame.fields
-                project.set_report(
-                    *(sha256, frame.frame), fields=said, view=frame.view or KEEP, by_person=False
-                )
+    with project.together(label):
+        for number, item in enumerate(plan.items, 1):
+            new = _bring_in(project, item, label, closed)
             counts["images"] += 1
-            counts["known"] += len(frame.annotations) - len(new)
+            counts["known"] += len(item.frame.annotations) - len(new)
             classes.update(a.category for a in new)
+            yield ImportProgress(number, item.frame.image, len(plan.items))
         if closed is not None:
             close_scans(project, closed, label)
     more = [f"and {plan.more_problems:,} more"] if plan.more_problems else []
@@ -295,7 +302,24 @@ def carry_out(project: Project, plan: ImportPlan, *, reviewed: bool = False) -> 
     )
 
 
-def _scale(project: Project, item: _Item) -> dict[str, str]:
+def _bring_in(
+    project: Project, item: Item, label: str, closed: Reviewed | None
+) -> list[Annotation]:
+    """Bring one image in; return the records that are new to the project."""
+    frame, sha256 = item.frame, item.scan.sha256
+    project.add_scan(item.scan)
+    asked = {f"asked/{task}": json.dumps(lists) for task, lists in frame.asked.items()}
+    act = Act(frame.frame, states=asked, scan_states=_scale(project, item), label=label)
+    new = take_in(project, sha256, act, frame.annotations, closed)
+    if frame.fields or frame.view:
+        said: Mapping[str, str] = frame.fields
+        project.set_report(
+            *(sha256, frame.frame), fields=said, view=frame.view or KEEP, by_person=False
+        )
+    return new
+
+
+def _scale(project: Project, item: Item) -> dict[str, str]:
     """Return the scale that a data set states for an image, where nothing else is known.
 
     Images of data sets are plain pictures: what their DICOM files said is in the labels only.

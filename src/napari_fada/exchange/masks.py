@@ -245,6 +245,7 @@ class _Folder:
         pages: dict[int, list[Annotation]] = {}
         size = (0, 0)
         looked: set[str] = set()
+        said: dict[str, str] = {}
         for category, path in sorted(files.items()):
             try:
                 stack = _open(path)
@@ -256,6 +257,8 @@ class _Folder:
                 return
             size = (stack.shape[2], stack.shape[1])
             looked |= set(values.values())
+            there = {int(v) for v in np.unique(stack)}
+            said |= {str(v): name for v, name in sorted(values.items()) if v in there}
             for index, page in enumerate(stack):
                 found = pages.setdefault(index, [])
                 for value, name in sorted(values.items()):
@@ -264,7 +267,9 @@ class _Folder:
                         found.append(with_about(record, {}))
         for index, records in pages.items():
             frame = FrameRecords(image, *size, tuple(records), frame=index)
-            frame = replace(frame, asked={"segment": _by_group(looked)} if looked else {})
+            frame = replace(
+                frame, asked={"segment": _by_group(looked)} if looked else {}, said=said
+            )
             about = self._about.get(image)
             yield _told(frame, about) if about else frame
 

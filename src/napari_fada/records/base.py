@@ -16,12 +16,15 @@ import platformdirs
 from psygnal import Signal
 
 from napari_fada.errors import ProjectError
-from napari_fada.records import backups, history, steps, summary, tables, writing
+from napari_fada.records import backups, history, steps, summary, tables
 from napari_fada.records.history import Entry
 from napari_fada.records.listed import Stamp
 from napari_fada.records.reading import Reading
 from napari_fada.records.rows import FrameState, ScanLike, ScanRow
 from napari_fada.records.store import Store
+
+#: Mark of a project that is only to look at; it holds what it shows ("Worst cases of a.fada").
+LOOK = "look"
 
 
 def default_path() -> Path:
@@ -53,8 +56,7 @@ class ProjectFile:
             self._salt = bytes(row[0])
             row = c.execute("SELECT value FROM meta WHERE name = 'project'").fetchone()
             self.identifier = str(row[0])
-            self._seen = self._opened_at = _last_edit(c)
-        self.window = uuid.uuid4().hex
+            self._seen = _last_edit(c)
 
     @classmethod
     def open(
@@ -64,6 +66,7 @@ class ProjectFile:
         rater: str = "",
         timeout: float = 5.0,
         create: bool = True,
+        look: bool = False,
     ) -> Self:
         """Open a project, or make a new one where there is no file.
 
@@ -77,6 +80,8 @@ class ProjectFile:
             Seconds that an edit waits while another window writes.
         create : bool
             False: a file that is not there is an error (a mistyped name, for instance).
+        look : bool
+            Only look: nothing is written, whatever the file allows.
 
         Raises
         ------
@@ -90,7 +95,7 @@ class ProjectFile:
             raise ProjectError(
                 f"There is no project at {chosen}.", todo="Check the name, or make one there first."
             )
-        return cls(Store(chosen, timeout=timeout), rater=rater)
+        return cls(Store(chosen, timeout=timeout, look=look), rater=rater)
 
     def close(self) -> None:
         """Close the file; there is nothing to save. Calling it twice is allowed."""
@@ -113,19 +118,14 @@ class ProjectFile:
         return self._store.path
 
     @property
-    def window(self) -> str:
-        """The window that works in the project; written into every edit."""
-        with self._store.read() as c:
-            return writing.window(c)
-
-    @window.setter
-    def window(self, name: str) -> None:
-        self._store.connection.window = name
-
-    @property
     def writable(self) -> bool:
         """False if the file or its folder is read-only: edits raise, looking works."""
         return self._store.writable
+
+    @property
+    def looking(self) -> bool:
+        """Whether it was opened only to look at."""
+        return self._store.look
 
     @property
     def is_present(self) -> bool:
@@ -249,7 +249,7 @@ class ProjectFile:
         return set(rows)
 
     @contextmanager
-    def together(self, label: str, *, made_by: writing.MadeBy = "") -> Iterator[None]:
+    def together(self, label: str) -> Iterator[None]:
         """Make everything that is done inside one transaction and one step of undo.
 
         It may touch several frames and the scan as a whole; if anything inside raises, nothing
@@ -260,8 +260,6 @@ class ProjectFile:
         ----------
         label : str
             What the person did, for the history ("Copied to 4 frames").
-        made_by : str
-            The part of the program that does it, if it is no person: it is no step then.
         """
         held = getattr(self._local, "held", None)
         if held is not None:
@@ -269,7 +267,7 @@ class ProjectFile:
             return
         self._local.held = held = []
         try:
-            with self._store.write() as c, writing.by(c, made_by):
+            with self._store.write() as c:
                 first = _last_edit(c) + 1
                 yield
                 steps.put_act(c, first, label)

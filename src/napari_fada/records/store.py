@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from napari_fada.errors import NotWrittenError, ProjectDamagedError, ProjectError
-from napari_fada.records import schema, writing
+from napari_fada.records import schema
 from napari_fada.records.annotation import now
 from napari_fada.records.flushing import Flusher
 
@@ -44,10 +44,13 @@ class Store:
         The project file; made if there is none.
     timeout : float
         Seconds to wait while another window writes.
+    look : bool
+        Only look: nothing is written.
     """
 
-    def __init__(self, path: Path, *, timeout: float = 5.0) -> None:
+    def __init__(self, path: Path, *, timeout: float = 5.0, look: bool = False) -> None:
         self.path = path
+        self.look = look
         self.lock = threading.RLock()
         self._timeout = timeout
         self._copy: tempfile.TemporaryDirectory[str] | None = None
@@ -83,13 +86,13 @@ class Store:
                 self._copy = None
 
     @contextmanager
-    def read(self) -> Iterator[writing.Connection]:
+    def read(self) -> Iterator[sqlite3.Connection]:
         """Give the connection for looking, with errors explained."""
         with self.lock, _explained(self.path):
             yield self.connection
 
     @contextmanager
-    def write(self) -> Iterator[writing.Connection]:
+    def write(self) -> Iterator[sqlite3.Connection]:
         """Give the connection inside a transaction: all of it is kept, or nothing is.
 
         Inside another such block of the same thread it is a part of that one's transaction.
@@ -100,6 +103,12 @@ class Store:
             If the file cannot be written. The file is then as it was before.
         """
         with self.lock:
+            if self.look:
+                raise NotWrittenError(
+                    f"{self.path.name} is only to look at.",
+                    kept="Nothing was changed.",
+                    todo="Go back to your own project to edit.",
+                )
             if not self.writable:
                 raise NotWrittenError(
                     f"{self.path} is open for looking only: the file or its folder is read-only.",
@@ -201,8 +210,10 @@ class Store:
         finally:
             connection.close()
 
-    def _connect(self) -> tuple[writing.Connection, bool]:
+    def _connect(self) -> tuple[sqlite3.Connection, bool]:
         """Open for writing if that is possible, else for looking."""
+        if self.look:
+            return self._brought_up_to_look(), False
         connection = self._open(f"{self.path.absolute().as_uri()}?mode=rw")
         try:
             # A read-only file or folder shows itself only when something is to be written.
@@ -223,7 +234,7 @@ class Store:
             schema.migrate(connection)
         return connection, True
 
-    def _brought_up_to_look(self) -> writing.Connection:
+    def _brought_up_to_look(self) -> sqlite3.Connection:
         """Open for looking; an older file that cannot be written is brought up in a copy."""
         connection = self._open_to_look()
         if schema.version(connection) == len(schema.MIGRATIONS):
@@ -240,7 +251,7 @@ class Store:
             self._copy = tempfile.TemporaryDirectory(prefix="napari-fada-")
         return Path(self._copy.name)
 
-    def _open_to_look(self) -> writing.Connection:
+    def _open_to_look(self) -> sqlite3.Connection:
         uri = self.path.absolute().as_uri()
         try:
             connection = self._open(f"{uri}?mode=ro")
@@ -261,14 +272,13 @@ class Store:
             shutil.copyfile(source, copy.with_name(source.name))
         return self._open(f"{copy.as_uri()}?mode=rw")
 
-    def _open(self, uri: str) -> writing.Connection:
+    def _open(self, uri: str) -> sqlite3.Connection:
         return sqlite3.connect(
             uri,
             uri=True,
             timeout=self._timeout,
             isolation_level=None,
             check_same_thread=False,  # self.lock lets one thread in at a time
-            factory=writing.Connection,
         )
 
 

@@ -106,6 +106,11 @@ class Ahead:
         return self._runner is not None and bool(self._model())
 
     @property
+    def busy(self) -> bool:
+        """Whether the user waits for scans that are read."""
+        return self.queue.active or (self._runner is not None and self._runner.running)
+
+    @property
     def at_rest(self) -> bool:
         """Whether nothing is opened, looked for or read now, nor about to be."""
         busy = (self._looking, self._reading, self._opening)
@@ -195,6 +200,8 @@ class Ahead:
 
     def run_on(self, items: Iterable[Item]) -> int:
         """Let the model read scans in the background; return how many are new in the queue."""
+        if self._session.looking.refuses():
+            return 0
         if not self._session.project.writable:
             self._session.say("The project is read-only: readings could not be kept.", "warning")
             return 0

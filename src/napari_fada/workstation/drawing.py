@@ -13,7 +13,7 @@ def draw(session: Session, role: str, mode: str) -> None:
     if session.layers is None:
         session.say("Choose a scan first.")
         return
-    if not session.canvas.shows_scan():
+    if session.looking.refuses() or not session.canvas.shows_scan():
         return
     layer = session.layers.bindings[role].layer
     session.viewer.layers.selection.active = layer

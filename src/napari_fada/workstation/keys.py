@@ -75,6 +75,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("next", "Next scan that waits for review", "Alt-Right"),
     Action("previous", "Previous scan that waits for review", "Alt-Left"),
     Action("search_scan", "Search in the worklist", "Alt-W"),
+    Action("back", "Back to my project, from what is only to look at", "Alt-Home"),
     Action("undo", "Undo the last step", "Control-Z"),
     Action("redo", "Redo what was undone", "Control-Shift-Z"),
     Action("report", "First field of the report", "F2"),
@@ -101,7 +102,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         *("finish", "accept_rest", "accept", "reject", "lock", "comment", "originals", "skip"),
         "reject_scan",
     ),
-    "Worklist": ("next", "previous", "search_scan"),
+    "Worklist": ("next", "previous", "search_scan", "back"),
     "Draw": ("box", "polygon", "keypoint", "paint", "paint_new", "edit", "vertices"),
     "Shape": (
         *("split", "merge", "part", "cut", "erase_corners", "simplify", "smooth", "ellipse"),

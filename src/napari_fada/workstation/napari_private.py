@@ -73,6 +73,19 @@ def zoom(viewer: Any) -> float:
     return float(scene.camera.zoom)
 
 
+def view_of(viewer: Any) -> tuple[Any, ...]:
+    """Return what part of the canvas is seen: the middle, and how large."""
+    camera = getattr(viewer, "scene", viewer).camera
+    return tuple(camera.center), float(camera.zoom)
+
+
+def restore_view(viewer: Any, seen: tuple[Any, ...] | None) -> None:
+    """Show the part of the canvas that :func:`view_of` told."""
+    if viewer is not None and seen is not None:
+        camera = getattr(viewer, "scene", viewer).camera
+        camera.center, camera.zoom = seen
+
+
 def without_native_drag(layer: Any) -> None:
     """Keep the look of a layer's mode and take away what dragging does in it.
 

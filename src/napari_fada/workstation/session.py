@@ -161,10 +161,11 @@ class Session(ListSession):
             self.past = None
             self._show()
 
-    def _is_past(self) -> bool:
+    def _only_looks(self) -> bool:
+        """Tell whether nothing can be edited here and now, and say why."""
         if self.past is not None:
             self.say("This is an earlier state: restore it or go back, then edit.", "warning")
-        return self.past is not None
+        return self.past is not None or self.looking.refuses()
 
     def _on_step(self) -> None:
         before = self.frame
@@ -222,7 +223,7 @@ class Session(ListSession):
 
         An edit that cannot be written now stays on the canvas and waits, which is said.
         """
-        if self.scan is None or self._is_past():
+        if self.scan is None or self._only_looks():
             return False
         coming = {r.uid for r in self._preview[1]} if self._preview else set()
         if coming & {*edit.replace, *edit.remove}:
@@ -263,7 +264,7 @@ class Session(ListSession):
         waiting : WaitingEdit, WaitingReport or WaitingRule, optional
             The same as something that stays on the screen and waits if it cannot be written now.
         """
-        if self._is_past():
+        if self._only_looks():
             return False
         self._committing = True
         try:
@@ -298,7 +299,7 @@ class Session(ListSession):
         self._step_back("redo", "Done again", "Nothing to redo on this frame.")
 
     def _step_back(self, name: str, done: str, nothing: str) -> None:
-        if self.scan is None:
+        if self.scan is None or self.looking.refuses():
             return
         self.end_look_back()
         if self.layers is not None:
@@ -350,7 +351,7 @@ class Session(ListSession):
 
     def tell_scan(self, values: Mapping[str, str | None], label: str) -> bool:
         """Keep what a person says of the scan as a whole; False (and why) if that cannot be."""
-        if self.scan is None:
+        if self.scan is None or self.looking.refuses():
             return False
         try:
             self.project.set_state(self.scan.sha256, WHOLE, values, label=label)
@@ -378,7 +379,7 @@ class Session(ListSession):
         self, *, fields: Mapping[str, str | None] | None = None, view: Any = KEEP, frame: int = -1
     ) -> bool:
         """Set report fields or the view as the expert's word."""
-        if self.scan is None or self._is_past():
+        if self.scan is None or self._only_looks():
             return False
         at = self.frame if frame < 0 else frame
         said = {} if view is KEEP else {"view": view}

@@ -6,7 +6,7 @@ import threading
 import weakref
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 from psygnal import Signal
@@ -22,9 +22,13 @@ from napari_fada.workstation.canvas import Canvas, Way
 from napari_fada.workstation.desk import Desk, Level
 from napari_fada.workstation.layer_pixels import LayerPixels
 from napari_fada.workstation.layers import LayerSet
+from napari_fada.workstation.looking import Looking, open_to_work
 from napari_fada.workstation.reader import LayerData
 from napari_fada.workstation.safety import Safety, back_up_soon
 from napari_fada.workstation.settings import settings
+
+if TYPE_CHECKING:
+    from napari_fada.workstation.session import Session
 
 
 class ScanSession:
@@ -67,6 +71,7 @@ class ScanSession:
         self._said: set[str] = set()  # about the scan that is shown
         self.safety = Safety(self)
         self.canvas = Canvas(self)
+        self.looking = Looking(cast("Session", self))
         if project is not None:
             self.adopt(project)
         viewer.dims.events.current_step.connect(self._on_step)
@@ -144,7 +149,11 @@ class ScanSession:
     def _last_project(self) -> Project | None:
         last = settings().last_project
         try:
-            return Project.open(last, rater=self._rater, create=False) if last else None
+            found = open_to_work(Path(last), self._rater, create=False) if last else None
+            if found is None or not found.looking:
+                return found
+            found.close()  # nobody works in what is only to look at
+            return None
         except ProjectDamagedError as error:
             self.safety.offer(Path(last), error)
             return None
@@ -155,7 +164,7 @@ class ScanSession:
     def open_project(self, path: Path | None) -> bool:
         """Open another project (None: the default one); the old one stays if that fails."""
         try:
-            project = Project.open(path, rater=self._rater)
+            project = open_to_work(path, self._rater)
         except ProjectDamagedError as error:
             self.safety.offer(path or default_path(), error)
             return False
@@ -163,13 +172,13 @@ class ScanSession:
             self.say_error(error)
             return False
         self._finish_work()
+        self.looking.leave_for(project)
         self.safety.leave()
         self.change_project(project)
         self.safety.recall()
         if path is None:
             settings().last_project = ""
-        if not project.writable:
-            self.say(f"{project.path} is read-only: you can look, but not edit.", "warning")
+        self.looking.arrive()
         return True
 
     def _finish_work(self) -> None:
@@ -181,6 +190,9 @@ class ScanSession:
 
     def change_project(self, project: Project) -> None:
         """Go on in another project that is open already; the old one is closed."""
+        if self.looking.on and self.scan is not None and not project.scan(self.scan.sha256):
+            self.close_scan()  # it was only looked at, and is no scan of this project
+            self.scan_changed.emit()
         old, self._project = self._project, None
         if old is not None:
             old.changed.disconnect(self._on_project_changed)
@@ -188,7 +200,8 @@ class ScanSession:
         self.adopt(project)
         if project.writable:
             back_up_soon(project)
-        settings().last_project = str(project.path.absolute())
+        if not project.looking:
+            settings().last_project = str(project.path.absolute())
         self.project_changed.emit()
         self._remember_scan()
         self.refresh()

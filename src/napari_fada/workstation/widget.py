@@ -34,6 +34,7 @@ from napari_fada.workstation.panels.column import Column
 from napari_fada.workstation.panels.frames import FramesDock
 from napari_fada.workstation.panels.gate import GatePanel
 from napari_fada.workstation.panels.history import HistoryPanel
+from napari_fada.workstation.panels.looking_band import LookingBand
 from napari_fada.workstation.panels.measures import MeasuresPanel
 from napari_fada.workstation.panels.message_bar import MessageBar
 from napari_fada.workstation.panels.phases import PhasesPanel
@@ -96,6 +97,7 @@ class AnnotateWidget(QWidget):
         self.frames = FramesDock(self.session, self.carrier)
         self.shaping = ShapeTools(self.session)
         self.rater = RaterStrip(self.session)
+        self.band = LookingBand(self.session)
         table = KeyTable()
         self.project = ProjectPanel(self.session, table)
         self.review = ReviewPanel(self.session, lambda: self.report.flush())
@@ -193,7 +195,7 @@ class AnnotateWidget(QWidget):
         A run that waits at a gate goes on.
         """
         self.report.flush()
-        if self.go_on(1):
+        if self.session.looking.refuses() or self.go_on(1):
             return
         if not self.runner.needs_answer() or self.runner.running:
             self.start(phases, "replace")
@@ -371,6 +373,7 @@ class AnnotateWidget(QWidget):
             "next": self.session.next_scan,
             "previous": self.session.previous_scan,
             "search_scan": self.show_worklist,
+            "back": self.session.looking.back,
             "undo": self.session.undo,
             "redo": self.session.redo,
             "history": self._show_history,
@@ -396,6 +399,7 @@ class AnnotateWidget(QWidget):
         self.frames.show_keys(self.keys.table)
         self.review.show_keys(self.keys.table)
         self.steps.show_keys(self.keys.table)
+        self.band.show_keys(self.keys.table)
         self.comfort.show_keys_in_tips()
 
     def close_session(self) -> None:
@@ -409,6 +413,7 @@ class AnnotateWidget(QWidget):
         self.carrier.close()
         self.measures.scaling.search.close()
         self.frames.remove()
+        self.band.remove()
         self.runner.close()
         self.session.safety.rescue.close()
         self.session.close()

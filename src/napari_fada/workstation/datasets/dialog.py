@@ -58,20 +58,32 @@ class DataSetDialog(QDialog):
         self.buttons.addStretch(1)
         notice = QLabel(NOTICE)
         tone(notice, "notice")
-        self._layout = QVBoxLayout(self)
+        self._row = QHBoxLayout(self)
+        self._layout = QVBoxLayout()
+        self._row.addLayout(self._layout, 1)
         self._layout.addWidget(self.work)
         self._layout.addWidget(self.outcome, 1)
         self._layout.addLayout(self.buttons)
         self._layout.addWidget(notice)
 
-    def add_form(self, form: QWidget) -> None:
-        """Put the form on top; it scrolls where the window is small."""
+    def add_form(self, form: QWidget, beside: QWidget | None = None) -> None:
+        """Put the form on top; it scrolls where the window is small.
+
+        Parameters
+        ----------
+        form : QWidget
+            What is asked for.
+        beside : QWidget, optional
+            Stands on the right of it, over the whole height of the dialog.
+        """
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFrameShape(QScrollArea.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(form)
         self._layout.insertWidget(0, area, 3)
+        if beside is not None:
+            self._row.addWidget(beside, 1)
 
     def button(self, text: str, tip: str) -> QPushButton:
         """Add a button below."""

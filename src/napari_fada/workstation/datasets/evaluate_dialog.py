@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
 
+from napari_fada.workstation.ahead import ahead_of
 from napari_fada.workstation.datasets.dialog import DataSetDialog, PlaceField, show_file
 from napari_fada.workstation.datasets.jobs import evaluate
 from napari_fada.workstation.session import Session
@@ -36,7 +37,9 @@ class EvaluateDialog(DataSetDialog):
         self.report = self.button("Open report", "Show the page with all figures in the browser")
         self.report.clicked.connect(lambda: show_file(self._folder / "report.html"))
         self.worst = self.button(
-            "Look at the worst", "Open the worst cases here: truth accepted, answers as proposals"
+            "Look at the worst",
+            "Show the worst cases here, only to look at: truth accepted, answers as proposals.\n"
+            "A band across the window leads back to your project",
         )
         self.worst.clicked.connect(self._open_worst)
         self.go = self.button("Evaluate", "Work out the figures")
@@ -71,7 +74,12 @@ class EvaluateDialog(DataSetDialog):
         self.tell(headlines(result))
 
     def _open_worst(self) -> None:
-        self.session.open_project(self._folder / "worst.fada")
+        ahead = ahead_of(self.session)
+        if ahead.busy:
+            self.tell(["The model is still reading scans of your project: wait for it or stop it."])
+            return
+        if self.session.open_project(self._folder / "worst.fada"):
+            self.hide()
 
 
 def headlines(found: Evaluation) -> list[str]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from qtpy.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QFormLayout,
+    QHBoxLayout,
     QHeaderView,
+    QLabel,
     QLineEdit,
     QTableWidget,
     QTableWidgetItem,
@@ -24,11 +28,21 @@ from napari_fada.exchange.writers import MODULES, load_format
 from napari_fada.vocabulary import vocabulary
 from napari_fada.workstation.datasets.dialog import DataSetDialog, PlaceField
 from napari_fada.workstation.datasets.jobs import bring_in, read_labels
+from napari_fada.workstation.datasets.preview import Preview
 from napari_fada.workstation.session import Session
+from napari_fada.workstation.worklist.docking import find_worklist
 
 GUESS = "told by its files"
 ASK, LEAVE = "choose…", "leave out"
 _SHOWN = 200
+_FIELDS = {
+    "--masks": "Masks",
+    "--images": "Images",
+    "--class": "Class of masks",
+    "--value": "Values of masks (like 1=head)",
+    "--form coco (or another)": "Form",
+}
+"""What a problem calls an option of the command line, and what the field is called here."""
 
 
 class ImportDialog(DataSetDialog):
@@ -36,9 +50,8 @@ class ImportDialog(DataSetDialog):
 
     def __init__(self, session: Session, parent: QWidget) -> None:
         super().__init__(session, parent, "Import labels", "Nothing was brought in.")
-        self.place = PlaceField(
-            "File or folder of the labels; for masks that of the images", files=True
-        )
+        self.place = PlaceField("File or folder of the labels", files=True)
+        self.place.line.setPlaceholderText("empty for masks")
         self.form = QComboBox()
         self.form.setToolTip("The form of the labels")
         self._names = [""]
@@ -51,7 +64,7 @@ class ImportDialog(DataSetDialog):
             if found.reader is not None:
                 self._names.append(name)
                 self.form.addItem(found.title)
-        self.masks = PlaceField("Folder of the masks, where they do not lie beside the images")
+        self.masks = PlaceField("Folder of the masks; that of the images if they lie among them")
         self.category = QComboBox()
         self.category.setToolTip("What masks of one value show")
         self.category.addItems(["", *(c.name for c in vocabulary().categories)])
@@ -59,6 +72,17 @@ class ImportDialog(DataSetDialog):
         self.values.setToolTip("What the values of label images mean")
         self.values.setPlaceholderText("like 1=pubic_symphysis, 2=fetal_head")
         self.images = PlaceField("Folder of the images, if not where the files say")
+        self.reviewed = QCheckBox("These labels are reviewed")
+        self.reviewed.setToolTip(
+            "They are the truth of their frames: accepted, signed, the review closed.\n"
+            "Without this they wait for review here, as imported."
+        )
+        self.rater = QLineEdit(session.rater)
+        self.rater.setPlaceholderText("who reviewed them")
+        self.rater.setToolTip("Who reviewed them: kept with each label that names nobody")
+        self.rater.setEnabled(False)
+        self.reviewed.toggled.connect(self.rater.setEnabled)
+        self.preview = Preview()
         self.labels = QTableWidget(0, 2)
         self.labels.setHorizontalHeaderLabels(["Their label", "Our class"])
         self.labels.setToolTip("Labels that are not classes of ours, and what they mean")
@@ -72,14 +96,19 @@ class ImportDialog(DataSetDialog):
         layout = QFormLayout(form)
         layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         layout.addRow("Labels", self.place)
-        layout.addRow("Form", self.form)
+        layout.addRow("Images", self.images)
         layout.addRow("Masks", self.masks)
+        layout.addRow("Form", self.form)
         layout.addRow("Class of masks", self.category)
         layout.addRow("Values of masks", self.values)
-        layout.addRow("Images", self.images)
         layout.addRow("Other labels", self.labels)
+        said = QHBoxLayout()
+        said.addWidget(self.reviewed)
+        said.addWidget(QLabel("by"))
+        said.addWidget(self.rater, 1)
+        layout.addRow(said)
         self._rows = layout
-        self.add_form(form)
+        self.add_form(form, self.preview)
         self.read = self.button("Read", "Read and check; the project is not touched")
         self.read.setDefault(True)
         self.read.clicked.connect(self.start_reading)
@@ -90,23 +119,20 @@ class ImportDialog(DataSetDialog):
         self.form.currentIndexChanged.connect(self._on_form)
         self._show_labels(False)
         self._on_form()
-        self.resize(520, 520)
+        self.resize(960, 600)
 
     def start_reading(self) -> None:
         """Read the labels."""
-        place = self.place.path
         if self.work.running:
             return
         self._forget()
         try:
-            if place is None:
-                raise ExchangeError("Choose a file or a folder first.")
+            place, images, masks = self._places()
             name = self._names[self.form.currentIndex()]
-            masks, images = self.masks.path, self.images.path
             if not name:
                 name = "masks" if masks else guess_form(place)
             if name == "masks":
-                images, masks = images or place, masks or place
+                images = images or place
             pairs = [p for p in self.values.text().split(",") if p.strip()]
             changed: dict[str, Any] = {
                 "names": Names(self._mapping()),
@@ -115,19 +141,41 @@ class ImportDialog(DataSetDialog):
                 "values": {int(k): v for k, v in parse_mapping(pairs).items()},
             }
         except (FadaError, ValueError) as error:
-            self.tell([str(error)])
+            self.tell([in_the_window(str(error))])
             return
         self.start(read_labels(place, name, lambda o: replace(o, **changed), images), "Reading")
 
+    def _places(self) -> tuple[Path, Path | None, Path | None]:
+        """Return where the labels are, the images and the masks.
+
+        Raises
+        ------
+        ExchangeError
+            If too little is named.
+        """
+        place, images, masks = self.place.path, self.images.path, self.masks.path
+        if place is None and masks is not None:
+            if images is None:
+                raise ExchangeError("Choose the folder of the images, too.")
+            place = images
+        if place is None:
+            raise ExchangeError("Choose a file or a folder first (for masks: Images and Masks).")
+        return place, images, masks
+
     def start_bringing(self) -> None:
         """Bring in what was read."""
-        if self.plan is None or self.work.running:
+        if self.plan is None or self.work.running or self.session.looking.refuses():
+            return
+        rater, reviewed = self.rater.text().strip(), self.reviewed.isChecked()
+        if reviewed and not rater:
+            self.tell(["Type who reviewed the labels, or take the tick away."])
+            self.rater.setFocus()
             return
         plan, self.plan = self.plan, None
+        self.preview.look_at(None)
         project = self.session.project
-        self.start(bring_in(project.path, project.rater, plan), "Bringing it in")
-        # It is one transaction: it can be waited for, but not stopped half way.
-        self.work.cancel.setEnabled(False)
+        who = rater if reviewed else project.rater
+        self.start(bring_in(project.path, who, plan, reviewed=reviewed), "Bringing it in")
 
     def show_running(self, running: bool) -> None:
         """Let the buttons wait."""
@@ -137,16 +185,11 @@ class ImportDialog(DataSetDialog):
     def finished_with(self, result: Any) -> None:
         """Show what was read, or what was brought in."""
         if isinstance(result, ImportSummary):
-            self.tell(
-                [
-                    f"{result.images} images, {result.records} records brought in, "
-                    f"{result.known} were here already. They are on the worklist.",
-                    *result.problems[:_SHOWN],
-                ]
-            )
+            self._tell_summary(result)
             return
         assert isinstance(result, ImportPlan)
         self.plan = result
+        self.preview.look_at(result)
         counts = dict(result.counts)
         images = counts.pop("images", 0)
         classes = ", ".join(f"{n} {name}" for name, n in sorted(counts.items()))
@@ -154,11 +197,32 @@ class ImportDialog(DataSetDialog):
         lines = [
             f"{images} images with {sum(counts.values())} records would come in: {classes or '–'}."
         ]
+        if result.empty:
+            lines.append(f"On {result.empty} of them nothing is labelled.")
         if problems:
             more = len(problems) + result.more_problems
             lines.append(f"{more} things could not be read; the rest is unharmed by them:")
-        self.tell([*lines, *problems[:_SHOWN]])
+        self.tell([*lines, *map(in_the_window, problems[:_SHOWN])])
         self._ask_about(problems)
+
+    def _tell_summary(self, summary: ImportSummary) -> None:
+        lines = [
+            f"{summary.images} images, {summary.records} records brought in, "
+            f"{summary.known} were here already. They are on the worklist."
+        ]
+        if self.reviewed.isChecked():
+            lines.append(f"{summary.reviewed} images are reviewed now: Evaluate… can use them.")
+            lines += [f"Left open: {n} images, {why}." for why, n in summary.left_open.items()]
+        else:
+            lines.append(
+                "No one has reviewed them here. To make them the truth at once, choose them in "
+                "the worklist and Accept, or bring them in once more with the tick."
+            )
+        self.tell([*lines, *map(in_the_window, summary.problems[:_SHOWN])])
+        self.session.project.poll()
+        worklist = find_worklist(self.session.viewer)
+        if worklist is not None:
+            worklist.ask()
 
     def _ask_about(self, problems: list[str]) -> None:
         """Offer to say what labels mean that are not ours."""
@@ -190,6 +254,7 @@ class ImportDialog(DataSetDialog):
         return found
 
     def _forget(self) -> None:
+        self.preview.look_at(None)
         if self.plan is not None:
             self.plan.__exit__(None, None, None)
             self.plan = None
@@ -203,3 +268,10 @@ class ImportDialog(DataSetDialog):
         """Forget what was read."""
         self._forget()
         super().closeEvent(event)
+
+
+def in_the_window(text: str) -> str:
+    """Return what is said of a problem with the names that things have in this dialog."""
+    for option, name in _FIELDS.items():
+        text = text.replace(option, name)
+    return text

@@ -12,8 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from napari_fada.exchange.export import ExportSummary, export_steps
-from napari_fada.exchange.importing import ImportPlan, ImportSummary, carry_out, plan_steps
+from napari_fada.exchange.frames import FrameRecords
+from napari_fada.exchange.importing import (
+    ImportPlan,
+    ImportProgress,
+    Item,
+    carry_out_steps,
+    plan_steps,
+)
+from napari_fada.exchange.overlay import draw_overlay
 from napari_fada.exchange.request import ExportRequest
 from napari_fada.exchange.writers import ReadOptions, load_format
 from napari_fada.records.project import Project
@@ -27,6 +38,14 @@ class Finished:
     """The work is done; ``result`` is None if it was stopped."""
 
     result: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What would come in on one image, drawn on it."""
+
+    frame: FrameRecords
+    pixels: npt.NDArray[np.uint8]
 
 
 def export(
@@ -73,22 +92,48 @@ def read_labels(
     """Return the work of reading labels; the project is not touched."""
 
     def work(cancel: threading.Event) -> Iterator[Any]:
+        yield Told("Looking what there is")
         steps = plan_steps(place, load_format(form), options=options, images=images)
-        yield from _run(steps, cancel, lambda e: Told(f"{e.done} images read: {e.name}"))
+        yield from _run(steps, cancel, lambda e: _images(e, "read"))
 
     return work
 
 
-def bring_in(path: Path, rater: str, plan: ImportPlan) -> Work:
-    """Return the work of bringing a plan into a project, all of it at once."""
+def bring_in(path: Path, rater: str, plan: ImportPlan, *, reviewed: bool) -> Work:
+    """Return the work of bringing a plan into a project: all of it or, if it is stopped, nothing.
+
+    Parameters
+    ----------
+    path, plan : Path, ImportPlan
+        The project, and what comes in.
+    rater, reviewed : str, bool
+        Who brings it in, and whether they say that it is reviewed.
+    """
+
+    def work(cancel: threading.Event) -> Iterator[Any]:
+        with Project.open(path, rater=rater, create=False) as project, plan:
+            steps = carry_out_steps(project, plan, reviewed=reviewed)
+            yield from _run(steps, cancel, lambda e: _images(e, "brought in"))
+
+    return work
+
+
+def picture(item: Item) -> Work:
+    """Return the work of drawing what would come in on one image."""
 
     def work(_cancel: threading.Event) -> Iterator[Any]:
-        yield Told("Bringing it in; all of it, or nothing")
-        with Project.open(path, rater=rater) as project, plan:
-            summary: ImportSummary = carry_out(project, plan)
-        yield Finished(summary)
+        frame = item.frame
+        pixels = open_scan(item.scan.path or Path(item.scan.name)).frame(frame.frame)
+        yield Picture(frame, draw_overlay(pixels, frame.annotations))
 
     return work
+
+
+def _images(event: ImportProgress, done: str) -> Told:
+    if not event.total:
+        return Told(f"{event.done} images {done}: {event.name}")
+    text = f"{event.done} of {event.total} images {done}: {event.name}"
+    return Told(text, event.done / event.total)
 
 
 def evaluate(path: Path, out: Path) -> Work:

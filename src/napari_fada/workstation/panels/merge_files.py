@@ -90,7 +90,7 @@ class MergeFiles(QWidget):
         from napari.qt.threading import create_worker
 
         a, b, out = (self.paths[name].text().strip() for name, *_ in FIELDS)
-        if self.running:
+        if self.running or self._session.looking.refuses():
             return
         if not (a and b):
             self._session.say("Choose the project files of both raters first.", "warning")

@@ -164,6 +164,8 @@ class ProjectPanel(QWidget):
         self.show_dialog(ExportDialog)
 
     def _show_import(self) -> None:
+        if self._session.looking.refuses():
+            return
         from napari_fada.workstation.datasets.import_dialog import ImportDialog
 
         self.show_dialog(ImportDialog)

@@ -150,7 +150,7 @@ class ReportPanel(QWidget):
             expert = report.expert_fields.get(key) if held is None else held
             model = report.model_fields.get(key, "")
             field.put(report.fields.get(key, "") if held is None else held)
-            field.setReadOnly(session.past is not None)
+            field.setReadOnly(session.past is not None or session.looking.on)
             stands = standing(model, expert, required=key in required, unsaved=held is not None)
             text = model if expert is None else expert
             self.rows[key].show(stands, model, text, self.palette_now)

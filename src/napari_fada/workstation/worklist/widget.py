@@ -182,6 +182,8 @@ class WorklistWidget(QWidget):
         except FadaError as error:
             self.session.say_error(error)
             return
+        if self.session.looking.refuses():
+            return
         if not walk.worklist.project.writable:
             self.session.say("The project is read-only: nothing can be listed.", "warning")
             return
@@ -326,15 +328,16 @@ class WorklistWidget(QWidget):
         self.filters.show_filter(walk.where, walk.order)
         where = walk.where
         states = [s for s in STATES if s in where.states]
-        remember(
-            worklist={
-                "order": walk.order,
-                "states": states,
-                "view": where.view,
-                "category": where.category,
-                "max_score": where.max_score,
-            }
-        )
+        if not self.session.looking.on:  # the order there is that of the evaluation
+            remember(
+                worklist={
+                    "order": walk.order,
+                    "states": states,
+                    "view": where.view,
+                    "category": where.category,
+                    "max_score": where.max_score,
+                }
+            )
         self.table.scrollToTop()
         self.ask()
 
