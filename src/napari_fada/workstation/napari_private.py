@@ -59,7 +59,8 @@ def own_keys() -> Iterator[tuple[str, str]]:
             yield str(key), getattr(does, "__name__", "").replace("_", " ")
     app = get_app_model()
     for rule in app.keybindings:
-        command = app.commands.get(rule.command_id)
+        known = rule.command_id in app.commands
+        command = app.commands[rule.command_id] if known else None
         what = getattr(command, "title", rule.command_id)
         yield str(rule.keybinding), str(what).strip("\u200e.…")
 
