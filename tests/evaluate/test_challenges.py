@@ -47,17 +47,17 @@ def test_a_head_by_hand():
     # The truth's line is drawn around the published ellipse of 50 and 40.
     head = Head("001_HC", None, outline(120, 120, 50 + wide, 40 + wide), 0.5, 141.8085, SIZE)
     same = score_head(head, outline(120, 120, 50, 40))
-    assert same.off_mm == pytest.approx(0, abs=1e-3)
-    assert (same.dice, same.hausdorff_mm) == (pytest.approx(1), pytest.approx(0, abs=1e-6))
+    assert same.off_mm == pytest.approx(0, abs=5e-3)
+    assert (same.dice, same.hausdorff_mm) == (pytest.approx(1), pytest.approx(0, abs=1e-3))
     moved = score_head(head, outline(124, 120, 50, 40))
-    assert moved.off_mm == pytest.approx(0, abs=1e-3)
+    assert moved.off_mm == pytest.approx(0, abs=5e-3)
     assert moved.hausdorff_mm == pytest.approx(2, abs=0.02)  # four pixels of half a millimetre
     larger = score_head(head, outline(120, 120, 55, 44))
-    assert larger.off_mm == pytest.approx(14.18085, abs=1e-3)
+    assert larger.off_mm == pytest.approx(14.18085, abs=5e-3)
     none = score_head(head, None)
     assert (none.off_mm, none.dice, none.hausdorff_mm) == (None, 0, None)
     found = hc18_figures([same, larger, none], 0, 0)
-    assert found["DF_mm"].value == pytest.approx(14.18085 / 2, abs=1e-3)
+    assert found["DF_mm"].value == pytest.approx(14.18085 / 2, abs=5e-3)
     assert found["found"].value == pytest.approx(2 / 3)
     assert found["DSC_percent"].n == 3
 

@@ -191,7 +191,7 @@ def test_geojson_is_what_the_rfc_wants(data_dir, tmp_path):
 @given(frames(st.one_of(boxes(), polygons())))
 def test_every_geojson_geometry_is_valid(frame):
     for record in frame.annotations:
-        found, changed = geojson.feature(record)
+        found, changed = geojson.feature(record, SIZE)
         assert to_shape(found["geometry"]).is_valid
         assert not changed
 

@@ -29,11 +29,11 @@ def outline(category: str, *e: float, **fields: object) -> Annotation:
 def test_a_head() -> None:
     found = measure_frame([outline("Brain", 400, 270, 220, 175, 0.3)], MM, SIZE)
     values = {m.name: m.value for m in found.measured}
-    assert values["hc"] == pytest.approx(0.2 * circumference(220, 175))
-    assert values["ofd"] == pytest.approx(88)
-    assert values["bpd_oo"] == pytest.approx(70)
-    assert values["bpd_oi"] == pytest.approx(-0.403458 + 0.9714153 * 70)
-    assert values["cephalic_index"] == pytest.approx(100 * 175 / 220)
+    assert values["hc"] == pytest.approx(0.2 * circumference(220, 175), rel=1e-4)
+    assert values["ofd"] == pytest.approx(88, rel=1e-4)
+    assert values["bpd_oo"] == pytest.approx(70, rel=1e-4)
+    assert values["bpd_oi"] == pytest.approx(-0.403458 + 0.9714153 * 70, rel=1e-4)
+    assert values["cephalic_index"] == pytest.approx(100 * 175 / 220, rel=1e-4)
     assert values["area"] == pytest.approx(math.pi * 44 * 35, rel=0.002)
     assert values["perimeter"] == pytest.approx(values["hc"], rel=0.001)
     assert not found.unmeasured
@@ -43,7 +43,7 @@ def test_a_head() -> None:
     assert hc.shapes[0].kind == "ellipse"
     bpd = found.get("bpd_oo")
     assert bpd is not None
-    assert MM.length(*bpd.shapes[0].points) == pytest.approx(70)
+    assert MM.length(*bpd.shapes[0].points) == pytest.approx(70, rel=1e-4)
     assert bpd.to_dict()["shapes"][0]["role"] == "bpd"
 
 
@@ -64,8 +64,8 @@ def test_pixels_that_are_not_square() -> None:
     hc, ofd = found.get("hc"), found.get("ofd")
     assert hc is not None
     assert ofd is not None
-    assert hc.value == pytest.approx(circumference(40, 30), rel=1e-6)
-    assert ofd.value == pytest.approx(80, rel=1e-6)
+    assert hc.value == pytest.approx(circumference(40, 30), rel=5e-4)
+    assert ofd.value == pytest.approx(80, rel=5e-4)
 
 
 def test_the_record_that_an_expert_judged_is_measured() -> None:
@@ -99,8 +99,8 @@ def test_an_outline_at_the_edge_of_the_image_is_told() -> None:
 def test_an_abdomen() -> None:
     found = measure_frame([outline("abdomen", 400, 270, 200, 180, 0.3)], MM, SIZE)
     values = {m.name: m.value for m in found.measured}
-    assert values["ac"] == pytest.approx(0.2 * circumference(200, 180))
-    assert (values["tad"], values["apad"]) == pytest.approx((80, 72))
+    assert values["ac"] == pytest.approx(0.2 * circumference(200, 180), rel=1e-4)
+    assert (values["tad"], values["apad"]) == pytest.approx((80, 72), rel=1e-4)
     tad = found.get("tad")
     assert tad is not None
     assert "which axis" in tad.note
@@ -173,8 +173,10 @@ def test_cardiothoracic_ratio() -> None:
         circles, areas = found.get("ctr_circumference"), found.get("ctr_area")
         assert circles is not None
         assert areas is not None
-        assert circles.value == pytest.approx(circumference(60, 50) / circumference(120, 110))
-        assert areas.value == pytest.approx(60 * 50 / (120 * 110))
+        assert circles.value == pytest.approx(
+            circumference(60, 50) / circumference(120, 110), rel=1e-4
+        )
+        assert areas.value == pytest.approx(60 * 50 / (120 * 110), rel=1e-4)
         assert circles.uids == (heart.uid, thorax.uid)
 
 

@@ -22,7 +22,7 @@ coordinate = st.floats(-5, 70, allow_nan=False).map(lambda v: round(v, 3) + 0.00
 
 
 def poly(*points, rings=()):
-    return Annotation("Brain", "polygon", tuple(points), rings=tuple(rings))
+    return Annotation("CSP", "polygon", tuple(points), rings=tuple(rings))
 
 
 @settings(deadline=None)

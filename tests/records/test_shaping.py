@@ -32,7 +32,7 @@ point = st.tuples(coordinate, coordinate)
 
 
 def poly(*points, rings=()):
-    return Annotation("thorax", "polygon", tuple(points), rings=tuple(rings))
+    return Annotation("stomach", "polygon", tuple(points), rings=tuple(rings))
 
 
 def square(x, y, side):
@@ -163,7 +163,7 @@ def test_different_classes_and_keypoints_are_not_merged():
         shaping.merge([poly(*square(0, 0, 10)), other])
     with pytest.raises(ShapeError, match="nothing to merge"):
         shaping.merge([other])
-    points = Annotation("thorax", "keypoints", ((1, 1),), visibility=(2,))
+    points = Annotation("stomach", "keypoints", ((1, 1),), visibility=(2,))
     with pytest.raises(ShapeError, match="Keypoints"):
         shaping.merge([poly(*square(0, 0, 10)), points])
 
@@ -381,9 +381,9 @@ def test_holes_and_parts_survive_the_way_over_a_mask(record, angle):
     # Spikes thinner than a pixel fall apart on the grid; that is not what this is about.
     record = shaping.with_region(record, turned(to_shapely(record), angle, (100, 100))).record
     mask = rasterise(record, shape)
-    back = simplify(mask_to_annotation(mask, "thorax"), 0.5)
+    back = simplify(mask_to_annotation(mask, "stomach"), 0.5)
     assert len(back.rings) == len(record.rings)
     again = rasterise(back, shape)
     assert (again & mask).sum() / (again | mask).sum() > 0.95
-    once_more = simplify(mask_to_annotation(again, "thorax"), 0.5)
+    once_more = simplify(mask_to_annotation(again, "stomach"), 0.5)
     assert len(once_more.rings) == len(record.rings)

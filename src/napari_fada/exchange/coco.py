@@ -1,7 +1,8 @@
 """COCO: one JSON file for each side of a split, images beside it.
 
 The segmentation of an outline is the RLE of its raster, which is the truth of every tool that
-counts pixels; the outline itself stands beside it under ``polygon``. Categories have the frozen
+counts pixels; the outline itself stands beside it under ``polygon``, and the corners of a curve
+under ``corners``. Categories have the frozen
 numbers of the vocabulary. What COCO has no place for stands under ``attributes`` of annotations
 and ``fada`` of images. Where there
 is a scale, ``attributes`` of an annotation hold what was measured on it.
@@ -20,6 +21,7 @@ from typing import IO, Any
 import numpy as np
 
 from napari_fada.exchange.coco_read import read
+from napari_fada.exchange.corners import polygon_rings, said
 from napari_fada.exchange.extras import about_frame, about_record
 from napari_fada.exchange.frames import FrameRecords
 from napari_fada.exchange.items import Tally
@@ -103,8 +105,9 @@ def annotation_object(
     }
     if record.kind == "polygon":
         segmentation, found["area"] = rle(record, size)
-        outline = [_flat(ring) for ring in (record.points, *record.rings)]
+        outline = [_flat(ring) for ring in polygon_rings(record, size)]
         found["polygon"] = outline
+        found |= said(record)
         found["segmentation"] = outline if polygons and len(outline) == 1 else segmentation
     if record.kind == "keypoints":
         seen = record.seen

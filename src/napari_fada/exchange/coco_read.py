@@ -15,6 +15,7 @@ import numpy as np
 
 from napari_fada.errors import ExchangeError
 from napari_fada.exchange.checking import MAX_VERTICES, checked
+from napari_fada.exchange.corners import with_corners
 from napari_fada.exchange.extras import frame_with_about, with_about
 from napari_fada.exchange.frames import FrameRecords
 from napari_fada.exchange.jsonfiles import as_list, as_number, as_object, read_json
@@ -179,6 +180,7 @@ class _File:
             raise ValueError("it is a crowd, which is no structure")
         record = _shape(name, row, image, self.points[number])
         about = row.get("attributes")
+        record = with_corners(record, row)
         return with_about(record, about if isinstance(about, dict) else {})
 
 

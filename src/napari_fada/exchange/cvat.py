@@ -6,6 +6,7 @@ parts. The view is a tag. Precision: a hundredth of a pixel, as CVAT writes it.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -15,6 +16,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from napari_fada.errors import ExchangeError
 from napari_fada.exchange.checking import MAX_VERTICES, checked
+from napari_fada.exchange.corners import polygon_rings, said_of_ring, with_corners
 from napari_fada.exchange.extras import about_frame, about_record, frame_with_about, with_about
 from napari_fada.exchange.frames import FrameRecords
 from napari_fada.exchange.items import Tally
@@ -25,7 +27,7 @@ from napari_fada.records.geometry import ordered_box
 from napari_fada.vocabulary import vocabulary
 
 FILE = "annotations.xml"
-_ABOUT = ("uid", "status", "source", "rater", "score", "parent", "visibility", "ring")
+_ABOUT = ("uid", "status", "source", "rater", "score", "parent", "visibility", "ring", "corners")
 _OF_FRAME = ("group", "subject", "scan", "spacing_mm_yx", "spacing_origin")
 
 
@@ -36,7 +38,9 @@ def image_element(number: int, frame: FrameRecords) -> Element:
         about["subset"] = frame.split
     image = Element("image", {**about, "width": str(frame.width), "height": str(frame.height)})
     for group, record in enumerate(frame.annotations, 1):
-        rings = [record.points, *record.rings] if record.kind == "polygon" else [record.points]
+        size = (frame.width, frame.height)
+        outline = record.kind == "polygon"
+        rings = polygon_rings(record, size) if outline else (record.points,)
         for place, ring in enumerate(rings):
             shape = SubElement(image, _tag(record), _shape(record, ring))
             more = {"ring": str(place)} if len(rings) > 1 else {}
@@ -44,6 +48,8 @@ def image_element(number: int, frame: FrameRecords) -> Element:
                 shape.set("group_id", str(group))
             if record.visibility:
                 more["visibility"] = ",".join(map(str, record.visibility))
+            corners = said_of_ring(record, place) if outline else {}
+            more |= {key: json.dumps(value) for key, value in corners.items()}
             for name, value in {**about_record(record), **more}.items():
                 SubElement(shape, "attribute", {"name": name}).text = str(value)
     if frame.view:
@@ -253,7 +259,8 @@ class _Image:
             seen = _seen(about.get("visibility"), len(points))
             return with_about(replace(record, visibility=seen), about), ""
         group = f"{label}/{element.get('group_id', '')}" if "ring" in about else ""
-        return with_about(Annotation(category, "polygon", points), about), group
+        record = with_corners(Annotation(category, "polygon", points), about)
+        return with_about(record, about), group
 
 
 def _points(text: str) -> Ring:

@@ -15,6 +15,7 @@ from typing import Any
 
 from napari_fada.errors import ExchangeError
 from napari_fada.exchange.checking import MAX_VERTICES, checked
+from napari_fada.exchange.corners import polygon_rings, said, with_corners
 from napari_fada.exchange.extras import about_frame, about_record, frame_with_about, with_about
 from napari_fada.exchange.files import write_atomic
 from napari_fada.exchange.frames import FrameRecords
@@ -22,7 +23,7 @@ from napari_fada.exchange.items import Tally
 from napari_fada.exchange.jsonfiles import as_list, as_number, as_object, read_json
 from napari_fada.exchange.writers import Format, Problem, ReadOptions, WriteOptions, told
 from napari_fada.records.annotation import Annotation, Point, Ring
-from napari_fada.records.geometry import outlines, to_shapely
+from napari_fada.records.geometry import outlines, region_in
 from napari_fada.vocabulary import vocabulary
 
 FOLDER = "labels"
@@ -30,11 +31,19 @@ COORDINATES = "pixels of the image: x right, y down, (0, 0) the upper left corne
 CROSSED = "outlines that cross themselves (written as the area they cover)"
 
 
-def feature(record: Annotation) -> tuple[dict[str, Any], bool]:
-    """Return a record as a feature, and whether its outline had to be changed."""
+def feature(record: Annotation, size: tuple[int, int]) -> tuple[dict[str, Any], bool]:
+    """Return a record as a feature, and whether its outline had to be changed.
+
+    Parameters
+    ----------
+    record : Annotation
+        In pixels.
+    size : (width, height)
+        Of the image.
+    """
     category = vocabulary().by_name[record.category]
     colour = [int(category.colour[i : i + 2], 16) for i in (1, 3, 5)]
-    geometry, changed = _geometry(record)
+    geometry, changed = _geometry(record, size)
     properties = {
         "objectType": "annotation",
         "classification": {"name": record.category, "color": colour},
@@ -42,13 +51,15 @@ def feature(record: Annotation) -> tuple[dict[str, Any], bool]:
         "kind": record.kind,
         **about_record(record),
     }
+    if record.kind == "polygon":
+        properties |= said(record)
     if record.visibility:
         properties["visibility"] = list(record.visibility)
     found = {"type": "Feature", "id": record.uid, "geometry": geometry, "properties": properties}
     return found, changed
 
 
-def _geometry(record: Annotation) -> tuple[dict[str, Any], bool]:
+def _geometry(record: Annotation, size: tuple[int, int]) -> tuple[dict[str, Any], bool]:
     if record.kind == "keypoints":
         return {"type": "MultiPoint", "coordinates": [list(p) for p in record.points]}, False
     if record.kind == "box":
@@ -57,12 +68,13 @@ def _geometry(record: Annotation) -> tuple[dict[str, Any], bool]:
     from shapely import Polygon
     from shapely.geometry.polygon import orient
 
-    if not record.rings and Polygon(record.points).is_valid:
-        whole: Any = Polygon(record.points)
+    lines = polygon_rings(record, size)
+    if len(lines) == 1 and Polygon(lines[0]).is_valid:
+        whole: Any = Polygon(lines[0])
         parts = [whole]
         changed = False
     else:
-        whole = to_shapely(record)
+        whole = region_in(lines)
         parts = [p for p in getattr(whole, "geoms", [whole]) if p.geom_type == "Polygon"]
         changed = not record.rings
     rings = []
@@ -88,7 +100,7 @@ class GeojsonWriter:
         """Write the file of an image."""
         features = []
         for record in frame.annotations:
-            found, changed = feature(record)
+            found, changed = feature(record, (frame.width, frame.height))
             tally.notes[CROSSED] += changed
             features.append(found)
         data = {
@@ -188,6 +200,7 @@ def _record(row: Mapping[str, Any], options: ReadOptions) -> Annotation | None:
             record = Annotation(category, "box", ((min(xs), min(ys)), (max(xs), max(ys))))
         else:
             record = Annotation(category, "polygon", rings[0], rings=tuple(rings[1:]))
+            record = with_corners(record, properties)
     else:
         raise ValueError(f"a {kind} is no structure of ours")
     return with_about(record, {**properties, "uid": properties.get("uid", row.get("id"))})

@@ -8,7 +8,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from napari_fada.records.annotation import Annotation, Ring, new_uid
-from napari_fada.records.geometry import GridPoint, grid_to_pixels, pixels_to_grid, simplify
+from napari_fada.records.geometry import (
+    GridPoint,
+    corner_rings,
+    grid_to_pixels,
+    is_round,
+    outlines,
+    pixels_to_grid,
+    simplify,
+)
 
 AskTask = Literal["detect", "segment", "keypoints"]
 GridRing = tuple[GridPoint, ...]
@@ -128,11 +136,11 @@ def _build(
     if record.kind == "polygon" and task == "segment":
         return [
             Item(
-                {"bbox_2d": list(_box(ring)), "label": name, "mask": [list(p) for p in ring]},
+                {"bbox_2d": list(box), "label": name, "mask": [list(p) for p in ring]},
                 record,
                 place,
             )
-            for ring in _parts(record, size, tally)
+            for ring, box in _parts(record, size, tally)
         ]
     if task != "detect":
         return []
@@ -140,7 +148,7 @@ def _build(
         corners = list(pixels_to_grid(record.points, *size))
     else:  # what is odd about it is counted where its outline is written
         parts = _parts(record, size, Tally() if derived else tally)
-        corners = [p for ring in parts for p in ring]
+        corners = [p for _, (x1, y1, x2, y2) in parts for p in ((x1, y1), (x2, y2))]
         if not corners:
             return []
     x1, y1, x2, y2 = _box(corners)
@@ -162,30 +170,39 @@ def _keypoints(record: Annotation, place: int, size: tuple[int, int]) -> Item:
     return Item(answer, record, place)
 
 
-def _parts(record: Annotation, size: tuple[int, int], tally: Tally) -> list[GridRing]:
-    """Return the outer rings of a polygon on the grid; holes are counted."""
+def _parts(
+    record: Annotation, size: tuple[int, int], tally: Tally
+) -> list[tuple[GridRing, GridBox]]:
+    """Return the outer rings of a polygon on the grid, with their boxes; holes are counted.
+
+    A curve is given by its corners, as models answer; the box is that of the curve.
+    """
     rings = []
-    for points in (record.points, *record.rings):
-        ring = _on_grid(points, size, tally)
+    for points, line in zip(corner_rings(record), outlines(record), strict=True):
+        ring = _on_grid(points, size, tally, record.category)
         if len(set(ring)) < 3 or _twice_area(ring) == 0:
             tally.left_out[TOO_SMALL] += 1
         else:
-            rings.append(ring)
+            rings.append((ring, _box(pixels_to_grid(line, *size))))
     outer = [
-        ring
-        for i, ring in enumerate(rings)
-        if not any(_holds(other, ring, j < i) for j, other in enumerate(rings) if j != i)
+        (ring, box)
+        for i, (ring, box) in enumerate(rings)
+        if not any(_holds(other, ring, j < i) for j, (other, _) in enumerate(rings) if j != i)
     ]
     if len(outer) < len(rings):
         tally.left_out[HOLES] += len(rings) - len(outer)
     return outer
 
 
-def _on_grid(points: Ring, size: tuple[int, int], tally: Tally) -> GridRing:
+def _on_grid(points: Ring, size: tuple[int, int], tally: Tally, category: str) -> GridRing:
     ring = _without_repeats(pixels_to_grid(points, *size))
     if len(ring) <= MAX_VERTICES:
         return ring
     tally.notes[SIMPLIFIED] += 1
+    if is_round(category):
+        # In pixels, where the steps of a mask are known as such: a curve will run through these.
+        fewer = simplify(Annotation(category, "polygon", points), 1.0)
+        ring = _without_repeats(pixels_to_grid(fewer.points, *size))
     outline = Annotation("", "polygon", tuple((float(x), float(y)) for x, y in ring))
     tolerance = 0.5
     while len(ring) > MAX_VERTICES:

@@ -2,7 +2,8 @@
 
 Boxes are rectangles, outlines polygons, keypoints points that share a group. The form has no
 holes and no outlines in parts: rings of one record share a group, too, and say under ``flags``
-that they belong together. Precision: numbers are written as they are.
+that they belong together. The corners of a curve stand beside its polygon. Precision: numbers are
+written as they are.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from PIL import Image, UnidentifiedImageError
 
 from napari_fada.errors import ExchangeError
 from napari_fada.exchange.checking import MAX_VERTICES, checked
+from napari_fada.exchange.corners import polygon_rings, said_of_ring, with_corners
 from napari_fada.exchange.extras import about_frame, about_record, frame_with_about, with_about
 from napari_fada.exchange.files import write_atomic
 from napari_fada.exchange.frames import FrameRecords
@@ -30,7 +32,7 @@ from napari_fada.exchange.jsonfiles import as_list, as_number, as_object, read_j
 from napari_fada.exchange.staging import OWN_FILES
 from napari_fada.exchange.writers import Format, Problem, ReadOptions, WriteOptions, told
 from napari_fada.records.annotation import Annotation, Point, Ring
-from napari_fada.records.geometry import mask_to_annotation
+from napari_fada.records.geometry import drawn, mask_to_annotation
 from napari_fada.vocabulary import vocabulary
 
 #: The version of the form: that of the LabelMe that our tests read the files with.
@@ -53,13 +55,14 @@ def shape_objects(frame: FrameRecords) -> list[dict[str, Any]]:
                 told = names[place] if place < len(names) else ""
                 shapes.append(_shape(record, [point], "point", group, {**about, **more}, told))
             continue
-        rings = [record.points, *record.rings]
-        kind = "rectangle" if record.kind == "box" else "polygon"
+        size = (frame.width, frame.height)
+        box = record.kind == "box"
+        rings = (record.points,) if box else polygon_rings(record, size)
+        kind = "rectangle" if box else "polygon"
         for place, ring in enumerate(rings):
             more = {"ring": place} if len(rings) > 1 else {}
-            shapes.append(
-                _shape(record, ring, kind, group if more else None, {**about, **more}, "")
-            )
+            told_of = {**about, **more, **({} if box else said_of_ring(record, place))}
+            shapes.append(_shape(record, ring, kind, group if more else None, told_of, ""))
     return shapes
 
 
@@ -182,6 +185,8 @@ class _File:
                 if not self.options.names.left_out(record.category):
                     problems.append((where, f"unknown class {record.category!r}"))
                 continue
+            if category != record.category:  # another class may not be drawn as a curve
+                record = drawn(record)
             found, what = checked(replace(record, category=category), (width, height))
             if what:
                 problems.append((where, f"{category} {what}"))
@@ -238,13 +243,15 @@ class _File:
             key = (label, group, kind) if group is not None else (where,)
             draft = drafts.setdefault(key, _Draft(label, about, where=where))
             if kind == "polygon":
-                draft.rings[int(about["ring"])] = points
+                ring = with_corners(Annotation(label, "polygon", points), about).points
+                draft.rings[int(about["ring"])] = ring
             else:
                 for point in points:
                     place = int(about.get("keypoint", len(draft.points)))
                     draft.points[place] = (point, int(about.get("visibility", 2)))
             return []
-        return [(where, with_about(_record(label, kind, points, row, size), about))]
+        record = with_corners(_record(label, kind, points, row, size), about)
+        return [(where, with_about(record, about))]
 
 
 def _points(value: Any) -> Ring:

@@ -21,13 +21,14 @@ from typing import IO, Any
 
 import yaml
 
+from napari_fada.exchange.corners import polygon_rings, said_of_ring
 from napari_fada.exchange.extras import about_frame, about_record
 from napari_fada.exchange.frames import FrameRecords
 from napari_fada.exchange.items import HOLES, Tally
 from napari_fada.exchange.writers import Format, WriteOptions
 from napari_fada.exchange.yolo_read import DATA, RECORDS, TASKS, count, read
-from napari_fada.records.annotation import Annotation, Point, Ring
-from napari_fada.records.geometry import bounds
+from napari_fada.records.annotation import Annotation, Point
+from napari_fada.records.geometry import bounds, outlines
 from napari_fada.vocabulary import vocabulary
 
 PARTS = "polygons in several parts (written as several rows)"
@@ -54,29 +55,36 @@ def box_row(record: Annotation, size: tuple[int, int]) -> tuple[float, ...]:
     return *centre, (x2 - x1) / width, (y2 - y1) / height
 
 
-def outer_rings(record: Annotation) -> tuple[list[Ring], int]:
-    """Return the parts of a polygon without its holes, and how many holes there are."""
+def outer_rings(record: Annotation) -> list[int]:
+    """Return which rings of a polygon are parts and no holes."""
     from shapely import Polygon, make_valid
 
-    rings = [record.points, *record.rings]
+    rings = outlines(record)
     shapes = [make_valid(Polygon(ring)) for ring in rings]
-    outer = [
-        ring
-        for i, ring in enumerate(rings)
+    return [
+        i
+        for i in range(len(rings))
         if not any(
             j != i and o.area > shapes[i].area and o.covers(shapes[i]) for j, o in enumerate(shapes)
         )
     ]
-    return outer, len(rings) - len(outer)
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A line of a label file; ``part`` counts the rows of one record."""
+    """A line of a label file; ``part`` counts the rows of one record, ``ring`` is its outline."""
 
     record: Annotation
     values: tuple[float, ...]
     part: int = 0
+    ring: int | None = None
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What is said of it beside the label file."""
+        more = {} if self.ring is None else said_of_ring(self.record, self.ring)
+        about = about_record(self.record)
+        return {"part": self.part, "kind": self.record.kind, **about, **more}
 
 
 def rows(frame: FrameRecords, task: str, tally: Tally) -> list[_Row]:
@@ -93,10 +101,12 @@ def rows(frame: FrameRecords, task: str, tally: Tally) -> list[_Row]:
             if record.kind != "polygon":
                 tally.left_out[NO_OUTLINE] += 1
                 continue
-            outer, holes = outer_rings(record)
-            tally.left_out[HOLES] += holes
+            rings, outer = polygon_rings(record, size), outer_rings(record)
+            tally.left_out[HOLES] += len(rings) - len(outer)
             tally.notes[PARTS] += len(outer) > 1
-            found += [_Row(record, tuple(_scaled(r, size)), n) for n, r in enumerate(outer)]
+            found += [
+                _Row(record, tuple(_scaled(rings[i], size)), n, i) for n, i in enumerate(outer)
+            ]
         elif record.kind == "keypoints":
             found.append(_Row(record, (*box_row(record, size), *_points(record, size))))
         else:
@@ -141,9 +151,7 @@ class YoloWriter:
         about: dict[str, Any] = {
             "image": frame.image,
             **about_frame(frame),
-            "rows": [
-                {"part": r.part, "kind": r.record.kind, **about_record(r.record)} for r in found
-            ],
+            "rows": [r.about for r in found],
         }
         self._records.write(json.dumps(about, ensure_ascii=False, separators=(",", ":")) + "\n")
         tally.written["rows"] += len(found)

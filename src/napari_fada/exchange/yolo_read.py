@@ -15,6 +15,7 @@ import yaml
 
 from napari_fada.errors import ExchangeError, FadaError
 from napari_fada.exchange.checking import MAX_VERTICES, checked
+from napari_fada.exchange.corners import with_corners
 from napari_fada.exchange.extras import frame_with_about, notes_by_image, with_about
 from napari_fada.exchange.frames import FrameRecords
 from napari_fada.exchange.writers import Problem, ReadOptions
@@ -172,7 +173,7 @@ class _File:
         record = self._shape(name, values, size)
         if record.kind != about.get("kind", record.kind):  # the box around an outline
             about = {key: value for key, value in about.items() if key not in ("uid", "parent")}
-        return with_about(record, about) if about else self._foreign(record)
+        return with_about(with_corners(record, about), about) if about else self._foreign(record)
 
     @staticmethod
     def _foreign(record: Annotation) -> Annotation:

@@ -23,7 +23,7 @@ from napari_fada.measure.lengths import Line, area_mm2, between, longest, perime
 from napari_fada.measure.progression import Tangent, angle_of_progression
 from napari_fada.measure.results import Measurement, Shape, Unmeasured
 from napari_fada.records.annotation import Annotation
-from napari_fada.records.geometry import area, bounds
+from napari_fada.records.geometry import area, bounds, outlines
 
 HEADS = ("Brain", "head", "fetal_head", "H")
 ABDOMENS = ("abdomen", "AB")
@@ -374,7 +374,8 @@ def _any(frame: _Frame) -> Iterator[Item]:
         if record.kind == "keypoints" and scale is not None:
             yield from _pair(frame, record, scale)
         elif record.kind == "polygon" and scale is not None:
-            shapes = (Shape("outline", record.points, record.category, record.uid),)
+            ring = outlines(record)[0]
+            shapes = (Shape("outline", ring, record.category, record.uid),)
             values = [
                 ("area", area_mm2(record, scale), "mm²", "outline"),
                 ("perimeter", perimeter_mm(record, scale), "mm", "outline"),

@@ -1,15 +1,14 @@
-"""Ellipses in millimetres, from corners or from the moments of a painted mask.
+"""Ellipses in millimetres, from the second moments of what an outline encloses.
 
-Points are brought to millimetres before any fit, so that pixels that are not square do no harm.
-A polygon's corners lie on the outline and are fitted; a painted mask is measured by its second
-moments, since an ellipse through the centres of its border pixels is a pixel too short
-(axes 0.87 to 1.0 px, HC about 2.9 px).
+Points are brought to millimetres first, so that pixels that are not square do no harm. An outline
+of few corners counts as the curve that is shown, a painted mask by its traced border, which gives
+the moments of its pixels: one way for all, so that it does not matter how an outline was touched.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,8 +16,9 @@ from napari_fada.errors import MeasureError, ShapeError
 from napari_fada.measure.calibration import Scale
 from napari_fada.measure.results import Shape
 from napari_fada.records.annotation import Annotation, Point, Ring
-from napari_fada.records.ellipse import Ellipse, fit_ellipse
-from napari_fada.records.geometry import raster_window
+from napari_fada.records.curves import FINE
+from napari_fada.records.ellipse import Ellipse, ellipse_around
+from napari_fada.records.geometry import drawn
 
 ROUND_ENOUGH = 0.80
 """Overlap of an outline and its ellipse below which it is not measured as one."""
@@ -56,7 +56,7 @@ class MeasuredEllipse:
     scale : Scale or None
         None: pixels stand for millimetres and are taken as square (angles and ratios only).
     method : str
-        ``vertices`` or ``moments``, in words.
+        How it was found, in words.
     overlap : float
         Intersection over union with the outline it was made of, 0 to 1.
     uid : str
@@ -105,10 +105,13 @@ class MeasuredEllipse:
         return self.scale.to_pixels(points) if self.scale else tuple(points)
 
 
+METHOD = "second moments of the outline"
+
+
 def measured_ellipse(
     record: Annotation, scale: Scale | None, size: tuple[int, int] | None = None
 ) -> MeasuredEllipse:
-    """Return the ellipse of an outline by the method that is right for it.
+    """Return the ellipse with the moments of what an outline encloses.
 
     Parameters
     ----------
@@ -117,7 +120,7 @@ def measured_ellipse(
     scale : Scale or None
         None: in pixels, taken as square.
     size : (width, height), optional
-        Of the image; a painted mask needs it to be drawn again. Default: as far as it reaches.
+        Of the image, which ends a curve that leaves it.
 
     Raises
     ------
@@ -126,22 +129,21 @@ def measured_ellipse(
     """
     if record.kind != "polygon":
         raise MeasureError(f"{record.category} is a {record.kind}: an ellipse needs an outline")
-    whole = replace(record, rings=())
-    if is_painted(whole):
-        found, method = _from_moments(whole, scale, size), "second moments of the mask"
-    else:
-        points = scale.to_mm(whole.points) if scale else whole.points
-        try:
-            found, method = fit_ellipse(points), "ellipse through the corners"
-        except ShapeError as error:
-            raise MeasureError(f"{record.category}: {_said(error)}") from error
-    overlap = _overlap(whole, found, scale)
+    if len(set(record.points)) < 5:
+        raise MeasureError(f"{record.category}: An ellipse needs at least five corners")
+    ring = drawn(record, size, FINE).points
+    points = scale.to_mm(ring) if scale else ring
+    try:
+        found = ellipse_around(points)
+    except ShapeError as error:
+        raise MeasureError(f"{record.category}: {_said(error)}") from error
+    overlap = _overlap(points, found)
     if overlap < ROUND_ENOUGH:
         raise MeasureError(
             f"{record.category} is no ellipse: it covers {100 * overlap:.0f} % of the one that "
             "fits it best"
         )
-    return MeasuredEllipse(found, scale, method, overlap, record.uid)
+    return MeasuredEllipse(found, scale, METHOD, overlap, record.uid)
 
 
 def is_painted(record: Annotation) -> bool:
@@ -160,29 +162,11 @@ def is_painted(record: Annotation) -> bool:
     return bool(straight.all())
 
 
-def _from_moments(record: Annotation, scale: Scale | None, size: tuple[int, int] | None) -> Ellipse:
-    width, height = size or tuple(
-        math.ceil(v) + 1 for v in np.asarray(record.points, float).max(axis=0)
-    )
-    top, left, mask = raster_window(record, (height, width))
-    rows, columns = np.nonzero(mask)
-    if len(rows) < 16:
-        raise MeasureError(f"{record.category} is too small to be measured")
-    sy, sx = (scale.y, scale.x) if scale else (1.0, 1.0)
-    points = np.column_stack([(columns + left + 0.5) * sx, (rows + top + 0.5) * sy])
-    values, vectors = np.linalg.eigh(np.cov(points.T, bias=True))
-    b, a = (2 * math.sqrt(max(float(v), 1e-12)) for v in values)
-    angle = math.atan2(vectors[1, 1], vectors[0, 1]) % math.pi
-    x, y = points.mean(axis=0)
-    return Ellipse(float(x), float(y), a, b, angle)
-
-
-def _overlap(record: Annotation, ellipse: Ellipse, scale: Scale | None) -> float:
+def _overlap(ring: Ring, ellipse: Ellipse) -> float:
     from shapely import Polygon, make_valid
 
-    points = scale.to_mm(record.points) if scale else record.points
-    outline, drawn = make_valid(Polygon(points)), Polygon(ellipse.polygon(128))
-    return float(outline.intersection(drawn).area / outline.union(drawn).area)
+    outline, fitted = make_valid(Polygon(ring)), Polygon(ellipse.polygon(128))
+    return float(outline.intersection(fitted).area / outline.union(fitted).area)
 
 
 def _said(error: ShapeError) -> str:

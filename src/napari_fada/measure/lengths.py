@@ -9,10 +9,13 @@ import numpy as np
 
 from napari_fada.errors import MeasureError
 from napari_fada.measure.calibration import Scale
-from napari_fada.measure.ellipse import is_painted
 from napari_fada.records.annotation import Annotation, Point, Ring
+from napari_fada.records.curves import traced_sides
 from napari_fada.records.geometry import area, outlines
 from napari_fada.records.smoothing import length, resample
+
+_STEPS = 8
+"""Corners from which on a ring can be the border of a mask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ def longest(record: Annotation, scale: Scale) -> Line:
     from scipy.spatial import ConvexHull, QhullError
     from scipy.spatial.distance import pdist, squareform
 
-    points = np.asarray(scale.to_mm(record.points), float)
+    points = np.asarray(scale.to_mm(outlines(record)[0]), float)
     try:
         hull = points[ConvexHull(points).vertices]
     except QhullError as error:
@@ -50,7 +53,7 @@ def thickest(record: Annotation, scale: Scale) -> Line:
     from shapely import Polygon
     from shapely.ops import nearest_points, polylabel
 
-    shape = Polygon(scale.to_mm(record.points))
+    shape = Polygon(scale.to_mm(outlines(record)[0]))
     if not shape.is_valid or shape.area <= 0:
         raise MeasureError(f"{record.category} crosses itself or has no area")
     centre = polylabel(shape, tolerance=1e-3)
@@ -74,17 +77,24 @@ def area_mm2(record: Annotation, scale: Scale) -> float:
 def perimeter_mm(record: Annotation, scale: Scale) -> float:
     """Return the length of all borders of a box or polygon.
 
-    The steps of a painted mask would make it too long by up to 8 %: its border is smoothed over
-    nine pixels first.
+    The steps of a painted mask would make it too long by up to 8 %: where the border follows
+    pixels it is smoothed over nine of them first.
     """
-    return sum(
-        length(scale.to_mm(_without_steps(ring) if is_painted(record) else ring))
-        for ring in outlines(record)
-    )
+    return sum(length(scale.to_mm(_without_steps(ring))) for ring in outlines(record))
 
 
 def _without_steps(ring: Ring) -> Ring:
-    points = resample(ring, max(int(length(ring)), 8))
-    kernel = np.arange(-4, 5)
-    smooth = np.mean([np.roll(points, k, axis=0) for k in kernel], axis=0)
+    corners = np.asarray(ring, float)
+    steps = traced_sides(corners)
+    if len(ring) < _STEPS or not steps.any():
+        return ring
+    n = max(int(length(ring)), _STEPS)
+    points = resample(ring, n)
+    smooth = np.mean([np.roll(points, k, axis=0) for k in range(-4, 5)], axis=0)
+    if not steps.all():
+        # Which side of the ring each point lies on.
+        sides = np.hypot(*(np.roll(corners, -1, axis=0) - corners).T)
+        side = np.searchsorted(np.cumsum(sides), np.arange(n) / n * sides.sum(), side="right")
+        on_steps = steps[np.minimum(side, len(steps) - 1)]
+        smooth = np.where(on_steps[:, None], smooth, points)
     return tuple((float(x), float(y)) for x, y in smooth)

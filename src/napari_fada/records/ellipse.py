@@ -17,9 +17,11 @@ from napari_fada.errors import ShapeError
 from napari_fada.records.annotation import Annotation, Ring
 
 VERTICES = 64
-"""Corners of the polygon that stands for an ellipse: its area is 0.16 % less."""
+"""Corners of the polygon that stands for an ellipse."""
 EXACT = 1e-3
 """Pixels within which corners must lie on an ellipse to be read back as one."""
+FLATTEST = 0.025
+"""Ratio of the axes below which nothing is an ellipse."""
 
 Points = npt.NDArray[np.float64]
 
@@ -65,14 +67,13 @@ def fit_ellipse(
 ) -> Ellipse:
     """Fit an ellipse to points by least squares of their distances.
 
-    Fitting the corners of an outline, not its pixels, is what keeps the axes unbiased: the
-    chords between the corners lie inside, and the pixels of a mask's border lie half a pixel
-    inside.
+    For points found one by one, each with its own weight. An outline is measured by
+    :func:`ellipse_around`.
 
     Parameters
     ----------
     points : iterable of (x, y)
-        At least five; for an outline its corners.
+        At least five.
     weights : sequence of float, optional
         One for each point.
     robust : float
@@ -98,12 +99,8 @@ def fit_ellipse(
     a, b = abs(a), abs(b)
     if b > a:
         a, b, angle = b, a, angle + math.pi / 2
-    if not np.isfinite(found).all() or b < 0.02 * a or a > 10:
-        raise ShapeError(
-            "The corners do not lie around an ellipse.",
-            kept="Nothing was changed.",
-            todo="Correct the outline first.",
-        )
+    if not np.isfinite(found).all() or b < FLATTEST * a or a > 10:
+        raise _not_round()
     angle %= math.pi
     return Ellipse(
         float(centre[0] + scale * x),
@@ -112,6 +109,51 @@ def fit_ellipse(
         float(scale * b),
         float(0.0 if math.pi - angle < 1e-12 else angle),
     )
+
+
+def ellipse_around(ring: Ring) -> Ellipse:
+    """Return the ellipse with the area's centre and second moments that a ring encloses.
+
+    It weighs what is enclosed, not corners: more of them on one side change nothing, and a dab
+    changes as much as its share of the area. An ellipse gives itself.
+
+    Parameters
+    ----------
+    ring : ring
+        As it is drawn: the points of a curve, not its corners.
+
+    Raises
+    ------
+    ShapeError
+        If there are fewer than five corners, or they enclose next to nothing.
+    """
+    points = np.asarray(ring, float).reshape(-1, 2)
+    if len(set(ring)) < 5:
+        raise ShapeError("An ellipse needs at least five corners.", kept="Nothing was changed.")
+    if not np.isfinite(points).all():
+        raise ShapeError(
+            "A corner has a coordinate that is no number.", kept="Nothing was changed."
+        )
+    middle = points.mean(axis=0)
+    size = float(np.abs(points - middle).max()) or 1.0
+    p = (points - middle) / size
+    q = np.roll(p, -1, axis=0)
+    cross = p[:, 0] * q[:, 1] - q[:, 0] * p[:, 1]
+    area = float(cross.sum()) / 2
+    if abs(area) < 1e-6:
+        raise _not_round()
+    centre = ((p + q) * cross[:, None]).sum(axis=0) / (6 * area)
+    both = p[:, :, None] * q[:, None, :]
+    squares = p[:, :, None] * p[:, None, :] + q[:, :, None] * q[:, None, :]
+    mixed = (both + both.transpose(0, 2, 1)) / 2
+    spread = ((squares + mixed) * cross[:, None, None]).sum(axis=0) / (12 * area)
+    values, vectors = np.linalg.eigh(spread - np.outer(centre, centre))
+    b, a = (2 * size * math.sqrt(max(float(v), 1e-12)) for v in values)
+    if b < FLATTEST * a:
+        raise _not_round()
+    angle = math.atan2(vectors[1, 1], vectors[0, 1]) % math.pi
+    x, y = middle + size * centre
+    return Ellipse(float(x), float(y), a, b, 0.0 if math.pi - angle < 1e-12 else angle)
 
 
 def ellipse_of(annotation: Annotation) -> Ellipse | None:
@@ -123,6 +165,14 @@ def ellipse_of(annotation: Annotation) -> Ellipse | None:
     except ShapeError:
         return None
     return found if np.abs(found.distances(annotation.points)).max() <= EXACT else None
+
+
+def _not_round() -> ShapeError:
+    return ShapeError(
+        "The corners do not lie around an ellipse.",
+        kept="Nothing was changed.",
+        todo="Correct the outline first.",
+    )
 
 
 def _start(xy: Points) -> Points:

@@ -15,6 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fada.records.annotation import Annotation, Point, Ring
+from napari_fada.records.curves import FLAT, curve, traced_sides
+from napari_fada.records.staircase import thinned_ring
+from napari_fada.vocabulary import vocabulary
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -61,21 +64,81 @@ def ordered_box(points: Sequence[Sequence[float]]) -> tuple[Point, Point]:
 
 
 def bounds(annotation: Annotation) -> tuple[Point, Point]:
-    """Return the box around an annotation (around the points that are not absent)."""
+    """Return the box around an annotation (around the points that are not absent).
+
+    Around an outline it is the box around its curve.
+    """
+    if annotation.kind == "polygon":
+        return ordered_box([p for ring in outlines(annotation) for p in ring])
     points = list(annotation.points)
     if annotation.kind == "keypoints" and any(annotation.visibility):
         points = [p for p, v in zip(annotation.points, annotation.visibility, strict=True) if v]
-    return ordered_box(points + [p for ring in annotation.rings for p in ring])
+    return ordered_box(points)
 
 
-def outlines(annotation: Annotation) -> tuple[Ring, ...]:
-    """Return every ring of a box or polygon, none for keypoints."""
+def outlines(annotation: Annotation, flat: float = FLAT) -> tuple[Ring, ...]:
+    """Return every ring of a box or polygon as it is drawn, none for keypoints.
+
+    This is what is shown, painted, measured, compared and written. For the classes that are
+    measured as ellipses it is the curve through the corners (see ``curves``).
+
+    Parameters
+    ----------
+    annotation : Annotation
+        Of any kind.
+    flat : float
+        Pixels by which the sides that a curve is drawn with may leave it.
+    """
+    rings = corner_rings(annotation)
+    if annotation.kind == "polygon" and is_round(annotation.category):
+        return tuple(curve(ring, flat) for ring in rings)
+    return rings
+
+
+def corner_rings(annotation: Annotation) -> tuple[Ring, ...]:
+    """Return the corners of every ring of a box or polygon: what is edited and kept."""
     if annotation.kind == "keypoints":
         return ()
     if annotation.kind == "box":
         (x1, y1), (x2, y2) = ordered_box(annotation.points)
         return (((x1, y1), (x2, y1), (x2, y2), (x1, y2)),)
     return (annotation.points, *annotation.rings)
+
+
+def is_round(category: str) -> bool:
+    """Tell whether outlines of a class are curves through their corners."""
+    found = vocabulary().by_name.get(category)
+    return found is not None and found.round
+
+
+def drawn(
+    annotation: Annotation, size: tuple[int, int] | None = None, flat: float = FLAT
+) -> Annotation:
+    """Return an outline with every point that its curve is drawn with as a corner.
+
+    For what can say polygons only. Others than curves come back as they are.
+
+    Parameters
+    ----------
+    annotation : Annotation
+        Of any kind.
+    size : (width, height), optional
+        Of the image: where the curve, but not its corners, leaves the image, it runs along the
+        edge.
+    flat : float
+        As for :func:`outlines`.
+    """
+    rings = outlines(annotation, flat)
+    if annotation.kind != "polygon" or rings == corner_rings(annotation):
+        return annotation
+    if size is not None:
+        corners = {p for ring in corner_rings(annotation) for p in ring}
+        rings = tuple(tuple(p if p in corners else _within(p, size) for p in r) for r in rings)
+    return replace(annotation, points=rings[0], rings=rings[1:])
+
+
+def _within(point: Point, size: tuple[int, int]) -> Point:
+    return min(max(point[0], 0.0), float(size[0])), min(max(point[1], 0.0), float(size[1]))
 
 
 def rasterise(annotation: Annotation, shape: tuple[int, int]) -> Mask:
@@ -201,7 +264,11 @@ def simplify(annotation: Annotation, tolerance: float) -> Annotation:
         return annotation
     from shapely import Polygon, get_coordinates
 
+    round_one = is_round(annotation.category)
+
     def reduced(ring: Ring, by: float) -> Ring:
+        if round_one and traced_sides(np.asarray(ring, float)).any():
+            return thinned_ring(ring, by / 2)  # where sides are curves, less is left out
         outline = Polygon(ring).simplify(by, preserve_topology=True)
         return tuple((float(x), float(y)) for x, y in get_coordinates(outline)[:-1])
 
@@ -232,10 +299,15 @@ def rings_cross(annotation: Annotation) -> bool:
 
 def to_shapely(annotation: Annotation) -> BaseGeometry:
     """Return the region of a box or polygon, made valid, even-odd over all its rings."""
+    return region_in(outlines(annotation))
+
+
+def region_in(rings: Iterable[Ring]) -> BaseGeometry:
+    """Return the region inside rings with straight sides, made valid, even-odd over all."""
     from shapely import Polygon, make_valid
 
     region: BaseGeometry = Polygon()
-    for ring in outlines(annotation):
+    for ring in rings:
         if len(ring) > 2:
             region = region.symmetric_difference(make_valid(Polygon(ring)))
     return region
@@ -243,9 +315,10 @@ def to_shapely(annotation: Annotation) -> BaseGeometry:
 
 def area(annotation: Annotation) -> float:
     """Return the area in square pixels (0 for keypoints)."""
-    if annotation.kind == "polygon" and (annotation.rings or not is_simple(annotation.points)):
+    rings = outlines(annotation)
+    if annotation.kind == "polygon" and (len(rings) > 1 or not is_simple(rings[0])):
         return float(to_shapely(annotation).area)
-    return sum(ring_area(ring) for ring in outlines(annotation))
+    return sum(map(ring_area, rings))
 
 
 def iou(a: Annotation, b: Annotation) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 
 from napari_fada.errors import ShapeError
 from napari_fada.records.annotation import Annotation, Point, Ring
-from napari_fada.records.geometry import is_simple, outlines, rings_cross
+from napari_fada.records.geometry import corner_rings, is_simple, outlines, rings_cross
 from napari_fada.records.shaping import (
     SAME,
     SPECK,
@@ -48,7 +48,7 @@ def erase_corners(record: Annotation, path: Sequence[Point], radius: float) -> S
 
     trace = LineString(path) if len(path) > 1 else Point(path[0])
     rings, gone, dropped = [], 0, 0
-    for ring in outlines(record) if record.kind == "polygon" else ():
+    for ring in corner_rings(record) if record.kind == "polygon" else ():
         near = np.asarray(distance(points(np.asarray(ring)), trace)) <= radius
         left = tuple(p for p, n in zip(ring, near, strict=True) if not n)
         gone += int(near.sum())
@@ -113,7 +113,7 @@ def change_rings(record: Annotation, changed: Mapping[int, Ring | None]) -> Shap
     """
     from shapely import Polygon, make_valid
 
-    rings = outlines(record)
+    rings = corner_rings(record)
     new = [changed.get(i, ring) for i, ring in enumerate(rings)]
     left = [ring for ring in new if ring is not None]
     if not left:
@@ -121,14 +121,16 @@ def change_rings(record: Annotation, changed: Mapping[int, Ring | None]) -> Shap
     found = as_polygon(record, left)
     if len(left) == len(rings) and not rings_cross(found):
         return repaired(found)
-    areas = [make_valid(Polygon(ring)) for ring in rings]
+    areas = [make_valid(Polygon(ring)) for ring in outlines(record)]
+    curves = iter(outlines(found))
+    lines = [None if ring is None else next(curves) for ring in new]
     # How many rings a ring lies in tells what it is: in none a part, in one a hole, …
     depths = [sum(b.covers(a) for b in areas if b is not a) for a in areas]
     region: BaseGeometry = Polygon()
     for depth in sorted(set(depths)):
-        level = [r for r, d in zip(new, depths, strict=True) if d == depth and r is not None]
+        level = [r for r, d in zip(lines, depths, strict=True) if d == depth and r is not None]
         drawn = union([make_valid(Polygon(ring)) for ring in level])
         region = region.difference(drawn) if depth % 2 else region.union(drawn)
-    done = with_region(record, region)
+    done = with_region(record, region, of=[found])
     word = f"{record.category}: its rings crossed and were joined." if rings_cross(found) else ""
     return Shaped(done.record, f"{word} {done.word}".strip())

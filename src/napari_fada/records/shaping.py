@@ -16,11 +16,8 @@ import numpy as np
 
 from napari_fada.errors import ShapeError
 from napari_fada.records.annotation import Annotation, Point, Ring
-from napari_fada.records.geometry import (
-    ordered_box,
-    outlines,
-    to_shapely,
-)
+from napari_fada.records.geometry import bounds, is_round, outlines, to_shapely
+from napari_fada.records.redrawing import OldOutlines, corners_of
 
 if TYPE_CHECKING:
     from shapely import Polygon
@@ -40,8 +37,25 @@ class Shaped:
     word: str = ""
 
 
-def with_region(record: Annotation, region: BaseGeometry, *, smallest: float = SPECK) -> Shaped:
+def with_region(
+    record: Annotation,
+    region: BaseGeometry,
+    *,
+    of: Sequence[Annotation] = (),
+    smallest: float = SPECK,
+) -> Shaped:
     """Return a record with another region; parts and holes smaller than ``smallest`` are left out.
+
+    Parameters
+    ----------
+    record : Annotation
+        Of whose class it is.
+    region : geometry
+        As it is to be drawn.
+    of : sequence of Annotation
+        The outlines that it was made of, whose corners it keeps; by default the record's.
+    smallest : float
+        In square pixels.
 
     Raises
     ------
@@ -50,6 +64,7 @@ def with_region(record: Annotation, region: BaseGeometry, *, smallest: float = S
     """
     from shapely import Polygon
 
+    old, as_curve = OldOutlines(of or [record]), is_round(record.category)
     rings: list[Ring] = []
     dropped = 0
     for part in sorted(polygons_of(region), key=lambda p: -Polygon(p.exterior).area):
@@ -58,7 +73,10 @@ def with_region(record: Annotation, region: BaseGeometry, *, smallest: float = S
             continue
         holes = [hole for hole in part.interiors if Polygon(hole).area >= smallest]
         dropped += len(part.interiors) - len(holes)
-        rings += [_ring(line.coords) for line in (part.exterior, *holes)]
+        rings += [
+            corners_of(_ring(line.coords), old, as_curve=as_curve)
+            for line in (part.exterior, *holes)
+        ]
     if not rings:
         raise ShapeError(f"Nothing would be left of {record.category}.", kept=SAME)
     word = f"{count(dropped, 'speck')} of less than {smallest:g} px² left out." if dropped else ""
@@ -159,7 +177,7 @@ def merge(records: Sequence[Annotation]) -> Shaped:
         )
     if any(r.kind == "keypoints" for r in records):
         raise ShapeError("Keypoints cannot be merged.", kept="Nothing was changed.")
-    return with_region(records[0], union([to_shapely(r) for r in records]))
+    return with_region(records[0], union([to_shapely(r) for r in records]), of=records)
 
 
 Added = Literal["hole", "part", "more"]
@@ -173,11 +191,12 @@ def add_ring(record: Annotation, ring: Ring) -> tuple[Shaped, Added]:
     ShapeError
         If the ring has no area or covers nothing new.
     """
-    region, drawn = to_shapely(record), _drawn(ring)
+    region, drawn = to_shapely(record), _drawn(record, ring)
+    of = [record, _with_ring(record, ring)]
     if region.covers(drawn):
-        return with_region(record, region.difference(drawn)), "hole"
+        return with_region(record, region.difference(drawn), of=of), "hole"
     what: Added = "more" if region.intersects(drawn) else "part"
-    return with_region(record, region.union(drawn)), what
+    return with_region(record, region.union(drawn), of=of), what
 
 
 def cut_away(record: Annotation, ring: Ring) -> Shaped:
@@ -188,16 +207,19 @@ def cut_away(record: Annotation, ring: Ring) -> Shaped:
     ShapeError
         If the ring does not meet the structure, or nothing would be left.
     """
-    region, drawn = to_shapely(record), _drawn(ring)
+    region, drawn = to_shapely(record), _drawn(record, ring)
     if not region.intersection(drawn).area:
         raise ShapeError(f"That does not meet {record.category}.", kept=SAME)
-    return with_region(record, region.difference(drawn))
+    return with_region(record, region.difference(drawn), of=[record, _with_ring(record, ring)])
 
 
-def _drawn(ring: Ring) -> BaseGeometry:
-    from shapely import Polygon, make_valid
+def _with_ring(record: Annotation, ring: Ring) -> Annotation:
+    """Return a ring as an outline of the class of a record: it is drawn as that class is."""
+    return replace(record, kind="polygon", points=tuple(ring), rings=())
 
-    region = make_valid(Polygon(ring)) if len(set(ring)) > 2 else None
+
+def _drawn(record: Annotation, ring: Ring) -> BaseGeometry:
+    region = to_shapely(_with_ring(record, ring)) if len(set(ring)) > 2 else None
     if region is None or region.area < SPECK:
         raise ShapeError("What was drawn has no area.", kept=SAME)
     return region
@@ -205,10 +227,9 @@ def _drawn(ring: Ring) -> BaseGeometry:
 
 def box_of(record: Annotation) -> Annotation:
     """Return a box record around a polygon."""
-    points = [p for ring in outlines(record) for p in ring]
-    if not points:
+    if not outlines(record):
         raise ShapeError(f"{record.category} has no outline to put a box around.", kept=SAME)
-    return replace(record, kind="box", points=ordered_box(points), rings=(), visibility=())
+    return replace(record, kind="box", points=bounds(record), rings=(), visibility=())
 
 
 def polygon_of(record: Annotation) -> Annotation:

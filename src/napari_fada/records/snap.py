@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from napari_fada.errors import ShapeError
 from napari_fada.records.annotation import Annotation, Ring
-from napari_fada.records.ellipse import Ellipse, fit_ellipse
-from napari_fada.records.geometry import iou, simplify
+from napari_fada.records.ellipse import Ellipse, ellipse_around, fit_ellipse
+from napari_fada.records.geometry import iou, outlines, simplify
 from napari_fada.records.repair import repaired
 from napari_fada.records.smoothing import length, resample
 
@@ -87,11 +87,12 @@ def snap(record: Annotation, pixels: npt.ArrayLike) -> Iterator[SnapStep | SnapD
     image = _grey(pixels)
     if record.kind != "polygon":
         raise ShapeError(f"{record.category} is no polygon: there is no outline to snap.")
-    radius = length(record.points) / (2 * np.pi)
+    outline = outlines(record)[0]
+    radius = length(outline) / (2 * np.pi)
     if radius < 3:
         raise ShapeError(f"{record.category} is too small to be snapped to an edge.")
     ellipse = _as_ellipse(record, radius)
-    ring = resample(record.points, NORMALS)
+    ring = resample(outline, NORMALS)
     before = _strength(image, record, ring, radius)
     was = ring
     for i, share in enumerate(ROUNDS):
@@ -128,7 +129,7 @@ def _judged(
         return SnapDone(old, f"{name}: no clearer edge lies nearby; the outline stays.")
     if iou(old, new) < LEAST_OVERLAP or len(new.rings) != len(old.rings):
         return SnapDone(old, f"{name}: the edge that was found lies too far off; it stays.")
-    moved = float(np.mean(_distances(new.points, resample(old.points, NORMALS))))
+    moved = float(np.mean(_distances(outlines(new)[0], resample(outlines(old)[0], NORMALS))))
     return SnapDone(new, f"{name}: snapped to the edge, {moved:.1f} px on average.", moved)
 
 
@@ -149,11 +150,12 @@ def _grey(pixels: npt.ArrayLike) -> Pixels:
 
 
 def _as_ellipse(record: Annotation, radius: float) -> Ellipse | None:
+    ring = outlines(record)[0]
     try:
-        found = fit_ellipse(record.points)
+        found = ellipse_around(ring)
     except ShapeError:
         return None
-    off = float(np.abs(found.distances(resample(record.points, NORMALS))).mean())
+    off = float(np.abs(found.distances(resample(ring, NORMALS))).mean())
     return found if off <= (ELLIPTIC if record.category in RIMS else NEARLY) * radius else None
 
 

@@ -41,6 +41,8 @@ class Category:
         Names of its keypoints, in order.
     manual : bool
         True if the map phase never chooses it: only a person does.
+    round : bool
+        True if it is measured as an ellipse: its outline is a curve through its corners.
     """
 
     id: int
@@ -52,6 +54,7 @@ class Category:
     key: str = ""
     points: tuple[str, ...] = ()
     manual: bool = False
+    round: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +165,7 @@ def read_vocabulary(data: Mapping[str, Any]) -> Vocabulary:
             key=entry.get("key", ""),
             points=tuple(entry.get("points", ())),
             manual=entry.get("manual", False),
+            round=entry.get("round", False),
         )
         for entry in data["categories"]
     )

@@ -1,7 +1,7 @@
 """A Labels layer that shows polygon records as masks, and turns strokes into records.
 
 The polygon is the record; the mask is drawn from it. When a stroke of the brush ends, the
-records whose pixels changed get a new outline; nothing is updated both ways while painting.
+outlines whose pixels changed change there; nothing is updated both ways while painting.
 napari's own undo history is emptied each time, because every stroke is a step of the
 project's history: Ctrl+Z on this layer undoes there.
 """
@@ -9,14 +9,12 @@ project's history: Ctrl+Z on this layer undoes there.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from napari_fada.records import geometry
 from napari_fada.records.annotation import Annotation
-from napari_fada.records.shaping import SPECK
+from napari_fada.records.strokes import drawn_outline, stroked_outline
 from napari_fada.vocabulary import vocabulary
 from napari_fada.workstation import napari_private as private
 from napari_fada.workstation import raster
@@ -26,9 +24,6 @@ from napari_fada.workstation.mask_controls import MaskControls
 from napari_fada.workstation.mask_frames import MaskFrames
 from napari_fada.workstation.strokes import Aim, Stroke
 from napari_fada.workstation.styles import rgba_of
-
-SIMPLIFY = 0.5
-"""Pixels by which an outline may leave the painted edge, so that it stays editable."""
 
 STROKES = ("paint", "erase", "fill")
 """Modes in which the mouse is a brush."""
@@ -288,7 +283,7 @@ class LabelsBinding:
         for value, mask in masks.items():
             record = by_value.get(value)
             name = record.category if record else raster.class_of(value) or self._desk.active_class
-            outline, word = _outline(mask, name)
+            outline, word = stroked_outline(record, mask) if record else drawn_outline(mask, name)
             words.append(word)
             if outline is None:
                 if record is not None:
@@ -321,22 +316,3 @@ class LabelsBinding:
             only=record is not None and record.uid in desk.chosen,
             taken=self.brush.was_taken(desk.frame, desk.active_class),
         )
-
-
-def _outline(mask: raster.Mask, name: str) -> tuple[Annotation | None, str]:
-    """Return the polygon of a painted mask, with few enough corners to be edited, and a word.
-
-    Specks that a hand leaves or forgets are left out; None if there is nothing else.
-    """
-    traced = geometry.mask_to_annotation(mask, name)
-    if traced is None:
-        return None, ""
-    rings = [r for r in geometry.outlines(traced) if geometry.ring_area(r) >= SPECK]
-    specks = 1 + len(traced.rings) - len(rings)
-    word = f"{name}: {specks} speck{'s' * (specks > 1)} of less than {SPECK:g} px² left out."
-    word *= specks > 0
-    if not rings:
-        return None, word
-    traced = replace(traced, points=rings[0], rings=tuple(rings[1:]))
-    simpler = geometry.simplify(traced, SIMPLIFY)
-    return (traced if geometry.is_degenerate(simpler, smallest=0.5) else simpler), word

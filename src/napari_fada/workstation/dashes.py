@@ -8,16 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fada.records.annotation import Annotation, Ring
+from napari_fada.records.geometry import outlines
 
 Floats = npt.NDArray[np.float64]
-
-
-def rings_of(record: Annotation) -> list[Ring]:
-    """Return the closed rings of a box or polygon; keypoints have none."""
-    if record.kind == "box":
-        (x1, y1), (x2, y2) = record.points
-        return [((x1, y1), (x2, y1), (x2, y2), (x1, y2))]
-    return [record.points, *record.rings] if record.kind == "polygon" else []
 
 
 def dashes(ring: Ring, dash: float, gap: float) -> Floats:
@@ -53,7 +46,7 @@ def outline(records: Iterable[Annotation], dash: float, gap: float) -> tuple[Flo
     pieces: list[Floats] = []
     counts: list[int] = []
     for record in records:
-        own = [dashes(ring, dash, gap) for ring in rings_of(record)]
+        own = [dashes(ring, dash, gap) for ring in outlines(record)]
         pieces += own
         counts.append(sum(map(len, own)))
     return np.concatenate([np.empty((0, 2, 2)), *pieces]), counts

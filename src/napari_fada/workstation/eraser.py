@@ -13,7 +13,7 @@ from shapely import points as as_points
 
 from napari_fada.errors import ShapeError
 from napari_fada.records.annotation import Annotation, Point
-from napari_fada.records.geometry import outlines
+from napari_fada.records.geometry import corner_rings
 from napari_fada.records.repair import erase_corners
 from napari_fada.records.shaping import count
 from napari_fada.workstation import napari_private as private
@@ -133,7 +133,7 @@ class Eraser:
         for record in targets.here(self._session, "polygon"):
             if self._chosen and record.uid not in self._chosen:
                 continue
-            corners = [p for ring in outlines(record) for p in ring]
+            corners = [p for ring in corner_rings(record) for p in ring]
             off = float(np.min(distance(as_points(np.array(corners)), trace)))
             if off <= nearest:
                 nearest, found = off, record
@@ -153,7 +153,7 @@ class Eraser:
         new = corrected(
             record, session.rater, points=shaped.record.points, rings=shaped.record.rings
         )
-        gone = sum(map(len, outlines(record))) - sum(map(len, outlines(new)))
+        gone = sum(map(len, corner_rings(record))) - sum(map(len, corner_rings(new)))
         edit = Edit(session.frame, f"{record.category}: corners erased", replace={record.uid: new})
         if session.commit(edit):
             if record.uid in self._chosen:

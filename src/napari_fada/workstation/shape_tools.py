@@ -15,9 +15,16 @@ import numpy as np
 from napari_fada.errors import ShapeError
 from napari_fada.records import shaping
 from napari_fada.records.annotation import Annotation, Ring
-from napari_fada.records.ellipse import Ellipse, fit_ellipse
-from napari_fada.records.geometry import area, iou, outlines, simplify, to_shapely
-from napari_fada.records.smoothing import smooth
+from napari_fada.records.ellipse import Ellipse, ellipse_around
+from napari_fada.records.geometry import (
+    area,
+    corner_rings,
+    iou,
+    outlines,
+    simplify,
+    to_shapely,
+)
+from napari_fada.records.smoothing import resample, smooth
 from napari_fada.records.snap import RIMS
 from napari_fada.workstation import shape_targets as targets
 from napari_fada.workstation.desk import Edit, corrected
@@ -257,10 +264,10 @@ class ShapeTools:
 
 
 def _simplified(record: Annotation) -> Changed:
-    before = sum(map(len, outlines(record)))
+    before = sum(map(len, corner_rings(record)))
     for tolerance in TOLERANCES:
         new = simplify(record, tolerance)
-        after = sum(map(len, outlines(new)))
+        after = sum(map(len, corner_rings(new)))
         if after < before:
             word = f"{before} corners became {after}, within {tolerance:g} px."
             return new, f"{record.category}: {word}"
@@ -274,10 +281,11 @@ def _smoothed(record: Annotation) -> Changed:
 
 
 def _fitted(record: Annotation) -> Changed:
-    found = fit_ellipse(record.points)
-    off = float(np.abs(found.distances(record.points)).mean())
+    ring = outlines(record)[0]
+    found = ellipse_around(ring)
+    off = float(np.abs(found.distances(resample(ring, 360))).mean())
     gone = f" Its {len(record.rings)} further rings are gone." if record.rings else ""
-    word = f"axes {2 * found.a:.0f} × {2 * found.b:.0f} px, corners were {off:.1f} px off."
+    word = f"axes {2 * found.a:.0f} × {2 * found.b:.0f} px, the outline was {off:.1f} px off."
     new = replace(record, points=found.polygon(), rings=())
     return new, f"{record.category} is an ellipse now: {word}{gone}"
 
