@@ -21,7 +21,12 @@ from napari_fada.batch import (
 )
 from napari_fada.engines.protocol import EngineInfo
 from napari_fada.engines.scripted import Script, ScriptedEngine
+from napari_fada.evaluate.cases import Unpaired, cases_of_project
+from napari_fada.records.annotation import Annotation
 from napari_fada.records.project import Project
+from napari_fada.records.review import finish, scan_review
+from napari_fada.records.rows import Act
+from napari_fada.scans import open_scan
 
 TABLE = {
     "interpret": json.dumps({"imaging_plane": "axial, biparietal plane"}),
@@ -162,6 +167,25 @@ def test_readings_go_into_the_project_alone(folder: Path, tmp_path: Path) -> Non
         again = list(run_scans(engine, [folder], None, project=project))
         assert again[-1] == BatchFinished(0, 0, 3, 0, cancelled=False)
         assert len(project.readings(events[0].reading.scan.sha256)) == 1
+
+
+def test_what_is_reviewed_is_only_compared_with(folder: Path, tmp_path: Path) -> None:
+    with Project.open(tmp_path / "p.fada", rater="Anna") as project:
+        scan = open_scan(folder / "s0.png")
+        project.add_scan(scan)
+        label = Annotation("CSP", "box", ((5, 5), (20, 20)), source="import", status="accepted")
+        project.act(scan.sha256, Act(0, add=[label], by_person=False))
+        finish(project, scan.sha256, 0)
+        for show in ("first", "replace"):  # as the command and the window ask for it
+            list(run_scans(ScriptedEngine(TABLE), [folder], None, project=project, show=show))
+        assert scan_review(project, scan.sha256).state == "accepted"
+        assert project.annotations(scan.sha256) == [label]
+        assert project.report(scan.sha256, 0).view is None
+        assert len(project.readings(scan.sha256, 0)) == 1
+        (case,) = cases_of_project(project, Unpaired())
+        assert [a.category for a in case.answer.annotations if a.kind == "box"] == ["Brain"]
+        others = [row.sha256 for row in project.scans() if row.sha256 != scan.sha256]
+        assert {scan_review(project, sha).state for sha in others} == {"proposed"}
 
 
 def test_readings_need_a_place() -> None:

@@ -18,6 +18,7 @@ from napari_fada.errors import FadaError, ScanError
 from napari_fada.exchange.overlay import write_overlay
 from napari_fada.exchange.reading_json import is_done, write_reading
 from napari_fada.pipeline import PromptSet, read_frame
+from napari_fada.records.incoming import takes_proposals
 from napari_fada.records.project import Project, Show
 from napari_fada.records.reading import Reading
 from napari_fada.scans import Frame, Scan, ScanProblem, iter_scans
@@ -152,7 +153,8 @@ def run_scans(
         Keep the readings there too, for review in the window. What an expert made is left.
     show : {"first", "replace", "add", "no"}
         What becomes of their proposals there, see ``Project.save_reading``. A reading that
-        failed to find structures never takes the place of another.
+        failed to find structures never takes the place of another. Where labels came in or the
+        review is closed a reading is only kept, to be compared with.
     mode : {"strict", "reference"}
         Of the map phase.
     prompts : PromptSet, optional
@@ -224,7 +226,9 @@ def run_scans(
                 failed = any(
                     reading.phases[phase].state == "failed" for phase in ("detect", "segment")
                 )
-                project.save_reading(reading, show="first" if failed else show)
+                wanted: Show = "first" if failed else show
+                shown = takes_proposals(project, found.sha256)
+                project.save_reading(reading, show=wanted if shown else "no")
             if output is not None:
                 write_reading(output, reading)
             if output is not None and overlay:

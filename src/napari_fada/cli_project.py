@@ -216,7 +216,7 @@ def accept(
         say(f"No scan is {' or '.join(names)}: nothing was to be done. (--state names others.)")
     elif as_json:
         line(
-            **{"accepted": end.judged, "unseen": end.unseen, "left": end.left},
+            **{"accepted": len(end.judged), "unseen": end.unseen, "left": end.left},
             cancelled=end.cancelled,
         )
     else:

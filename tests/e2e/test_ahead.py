@@ -115,7 +115,7 @@ def test_a_batch_reads_all_that_is_new(desk, listed):
     said = []
     desk.session.message.connect(lambda text, _level: said.append(text))
     show(desk, listed, NAMES[0])
-    assert listed.batch.run.text() == "Run on 5 new"  # the layer's scan has no file
+    assert listed.batch.run.text() == "Run on 5 without a reading"  # the layer's scan has no file
     listed.batch.run.click()
     settle(desk, listed)
     assert set(states(listed).values()) == {"proposed"}

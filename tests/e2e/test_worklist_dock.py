@@ -232,6 +232,50 @@ def test_the_menu_skips_removes_and_finds_files(desk, listed, folder, tmp_path):
     assert NAMES[0] in names(listed)
 
 
+def trigger(menu, text) -> None:
+    next(a for a in menu.actions() if a.text().startswith(text)).trigger()
+
+
+def test_any_number_of_rows_is_judged_at_one_stroke_and_taken_back(desk, listed):
+    said = []
+    desk.session.message.connect(lambda text, _level: said.append(text))
+    open_name(desk, listed, NAMES[0])
+    desk.run()
+    press(desk.viewer, "N")
+    settle(desk, listed)
+    open_name(desk, listed, NAMES[1])
+    desk.run()
+    open_name(desk, listed, NAMES[2])
+    desk.run()
+    items = [i for i in listed.model.items if i.name != "zbroken.png"]
+    trigger(listed.menu.build(items, listed), "Accept")
+    assert "nobody has looked at here" in desk.widget.message.text
+    assert desk.session.reviewing.scan_review().state == "proposed"  # nothing is done unasked
+    button = next(b for b in desk.widget.message.buttons if b.text().startswith("Accept all"))
+    button.click()
+    settle(desk, listed)
+    assert listed.progress.isHidden()
+    assert "2 scans are accepted." in said[-1]
+    assert "because they were so already" in said[-1]
+    assert "because no model has read them" in said[-1]
+    # What is shown, and the list, have followed.
+    assert desk.session.reviewing.scan_review().state == "accepted"
+    assert {a.rater for a in desk.kept()} == {"ann"}
+    shown = {i.name: i.state for i in listed.model.items}
+    assert [shown[name] for name in NAMES[:4]] == ["accepted", "accepted", "accepted", "new"]
+    trigger(listed.menu.build(items, listed), "Take back")
+    settle(desk, listed)
+    assert "2 scans are as before" in said[-1]
+    shown = {i.name: i.state for i in listed.model.items}
+    assert [shown[name] for name in NAMES[:3]] == ["accepted", "proposed", "proposed"]
+    # Without a question, for as many as one likes.
+    many = items * 30
+    assert len(many) > 300
+    trigger(listed.menu.build(many, listed), "Reject")
+    settle(desk, listed)
+    assert f"{len(items)} scans are rejected." in said[-1]
+
+
 def test_filter_and_order_are_remembered(desk, listed, make_napari_viewer):
     choose(listed.filters.state, ("new",))
     settle(desk, listed)

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol, get_args
+from typing import Literal, NamedTuple, Protocol, get_args
 
-from napari_fada.errors import FadaError, NotWrittenError
+from napari_fada.errors import FadaError, NotWrittenError, UndecidedError
 from napari_fada.records import review
 from napari_fada.records.completeness import missing_in_scan
-from napari_fada.records.conflicts import open_conflicts
 from napari_fada.records.project import Project
 
 Judgement = Literal["accept", "reject", "skip", "reopen"]
@@ -24,6 +23,7 @@ CONFLICTS = "two raters disagree on them and nobody has decided"
 REQUIRED = "a field that the project requires is empty"
 NOTHING = "no model has read them and nothing is drawn on them"
 UNSEEN = "nobody has looked at them here"
+EDITED = "they were edited since"
 SHUT_OUT = "they were rejected or skipped: bring them back into review first"
 UNOPENED = "their files have not been opened"
 
@@ -50,22 +50,33 @@ class BulkProgress:
     sha256: str
 
 
+class Judged(NamedTuple):
+    """A scan that was judged: the frame that the act is a step of, and the last edit of the act."""
+
+    sha256: str
+    frame: int
+    edit: int
+
+
 @dataclass(frozen=True, slots=True)
 class BulkFinished:
-    """What came of it: how many were judged, how many of them unseen, which were left and why."""
+    """What came of it: which scans were judged, how many unseen, which were left and why.
 
-    judgement: Judgement
-    judged: int
-    unseen: int
+    ``what`` was done to them, in a word.
+    """
+
+    what: str
+    judged: tuple[Judged, ...]
+    unseen: int = 0
     left: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     cancelled: bool = False
 
     @property
     def lines(self) -> list[str]:
         """What happened, in lines for people."""
-        what = DONE[self.judgement]
-        told = [f"{_scans(self.judged)} {'is' if self.judged == 1 else 'are'} {what}."]
-        if self.unseen and self.judgement == "accept":
+        number = len(self.judged)
+        told = [f"{_scans(number)} {'is' if number == 1 else 'are'} {self.what}."]
+        if self.unseen:
             told.append(f"{self.unseen} of them nobody had looked at here; the history says so.")
         for reason, names in self.left.items():
             known = [n for n in names[:3] if n != "?"]
@@ -110,36 +121,68 @@ def judge_scans(
     """
     given = list(scans)
     wanted = list(dict.fromkeys(s for s in given if s is not None))
-    total = len(wanted)
     left: dict[str, list[str]] = {}
     if unopened := sum(s is None for s in given):
         left[UNOPENED] = ["?"] * unopened
-    disputed = {c.scan for c in open_conflicts(project)} if judgement == "accept" else set[str]()
-    judged = not_seen = 0
+    not_seen = 0
+    judged: list[Judged] = []
     cancelled = False
     for number, sha256 in enumerate(wanted, 1):
         if cancel is not None and cancel.is_set():
             cancelled = True
             break
-        row = project.scan(sha256)
-        name = row.name if row else sha256[:12]
         was_seen = looked_at(project, sha256)
-        why = _objection(project, sha256, judgement, disputed, was_seen or unseen)
+        why = _objection(project, sha256, judgement, was_seen or unseen)
+        frame = _frame(project, sha256)
         if not why:
             try:
-                _judge(project, sha256, judgement, reason, was_seen)
+                _judge(project, sha256, frame, judgement, reason, was_seen)
             except NotWrittenError:
                 raise
+            except UndecidedError:
+                why = CONFLICTS
             except FadaError as error:
                 why = error.what.rstrip(".")
         if why:
-            left.setdefault(why, []).append(name)
+            left.setdefault(why, []).append(_name(project, sha256))
         else:
-            judged += 1
-            not_seen += not was_seen
-        yield BulkProgress(number, total, sha256)
+            judged.append(Judged(sha256, frame, _last_edit(project, sha256)))
+            not_seen += judgement == "accept" and not was_seen
+        yield BulkProgress(number, len(wanted), sha256)
     told = {why: tuple(names) for why, names in left.items()}
-    yield BulkFinished(judgement, judged, not_seen, told, cancelled)
+    yield BulkFinished(DONE[judgement], tuple(judged), not_seen, told, cancelled)
+
+
+def take_back(
+    project: Project, judged: Iterable[Judged], *, cancel: Cancel | None = None
+) -> Iterator[BulkProgress | BulkFinished]:
+    """Undo a judgement of many scans; one that was edited since stays as it is."""
+    judged = list(judged)
+    left: list[str] = []
+    done: list[Judged] = []
+    cancelled = False
+    for number, one in enumerate(judged, 1):
+        if cancel is not None and cancel.is_set():
+            cancelled = True
+            break
+        if _last_edit(project, one.sha256) == one.edit and project.undo(one.sha256, one.frame):
+            done.append(one)
+        else:
+            left.append(_name(project, one.sha256))
+        yield BulkProgress(number, len(judged), one.sha256)
+    told = {EDITED: tuple(left)} if left else {}
+    yield BulkFinished("as before", tuple(done), 0, told, cancelled)
+
+
+def _name(project: Project, sha256: str) -> str:
+    row = project.scan(sha256)
+    return row.name if row else sha256[:12]
+
+
+def _last_edit(project: Project, sha256: str) -> int:
+    with project._store.read() as c:
+        query = "SELECT coalesce(max(id), 0) FROM edits WHERE sha256 = ?"
+        return int(c.execute(query, (sha256,)).fetchone()[0])
 
 
 def looked_at(project: Project, sha256: str) -> bool:
@@ -148,9 +191,7 @@ def looked_at(project: Project, sha256: str) -> bool:
     return state not in ("new", "proposed", "imported")
 
 
-def _objection(
-    project: Project, sha256: str, judgement: Judgement, disputed: set[str], seen: bool
-) -> str:
+def _objection(project: Project, sha256: str, judgement: Judgement, seen: bool) -> str:
     """Return why a scan is left as it is; empty if it is judged."""
     state = review.scan_review(project, sha256).state
     same: Mapping[Judgement, tuple[str, ...]] = {
@@ -166,15 +207,15 @@ def _objection(
     checks: tuple[tuple[str, Callable[[], bool]], ...] = (
         (SHUT_OUT, lambda: state in ("rejected", "skipped")),
         (NOTHING, lambda: not project.frames(sha256)),
-        (CONFLICTS, lambda: sha256 in disputed),
         (REQUIRED, lambda: bool(missing_in_scan(project, sha256, _frame(project, sha256)))),
         (UNSEEN, lambda: not seen),
     )
     return next((why for why, holds in checks if holds()), "")
 
 
-def _judge(project: Project, sha256: str, judgement: Judgement, reason: str, seen: bool) -> None:
-    frame = _frame(project, sha256)
+def _judge(
+    project: Project, sha256: str, frame: int, judgement: Judgement, reason: str, seen: bool
+) -> None:
     if judgement == "reject":
         review.reject_scan(project, sha256, frame, reason)
     elif judgement == "skip":

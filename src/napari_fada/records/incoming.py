@@ -17,6 +17,7 @@ from napari_fada.records.annotation import Annotation
 from napari_fada.records.edits import FINISHED, RECORD, locked_uids
 from napari_fada.records.project import Project
 from napari_fada.records.rows import WHOLE, Act
+from napari_fada.records.summary import state_of
 
 AT_WORK = "someone is at work on them: the review stays open"
 PUT_ASIDE = "they were rejected or skipped: that stays"
@@ -72,6 +73,16 @@ def take_in(
     )
     into.frames.setdefault(sha256, set()).add(act.frame)
     return new
+
+
+def takes_proposals(project: Project, sha256: str) -> bool:
+    """Tell whether a model that reads many scans may propose anything on this one.
+
+    Not where labels came in or the review is closed: there a reading is kept to be compared with,
+    and what stands stays as it is. (One scan at a time a person may still ask for proposals.)
+    """
+    with project._store.read() as c:
+        return state_of(c, sha256) in ("new", "proposed", "in_review")
 
 
 def close_scans(project: Project, reviewed: Reviewed, label: str) -> None:

@@ -91,6 +91,8 @@ class Filter:
         The lowest open score is not higher.
     problems : bool, optional
         True: only files that cannot be opened; False: only the others.
+    unread : bool, optional
+        True: only scans that no model has read; False: only the others.
     """
 
     text: str = ""
@@ -100,6 +102,7 @@ class Filter:
     rater: str | None = None
     max_score: float | None = None
     problems: bool | None = None
+    unread: bool | None = None
 
 
 #: Lets every row through.
@@ -176,6 +179,9 @@ def condition(where: Filter) -> tuple[str, dict[str, Any]]:
         values["score"] = where.max_score
     if where.problems is not None:
         parts.append("l.problem <> ''" if where.problems else "l.problem = ''")
+    if where.unread is not None:
+        read = "EXISTS (SELECT 1 FROM readings r WHERE r.sha256 = l.sha256)"
+        parts.append(f"NOT {read}" if where.unread else read)
     return " AND ".join(parts), values
 
 

@@ -1,4 +1,4 @@
-"""Run on all new: start, pause, stop, how far it is, and what failed."""
+"""Run on all that no model has read: start, pause, stop, how far it is, and what failed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class BatchBar(QWidget):
     def __init__(self, ahead: Ahead) -> None:
         super().__init__()
         self._ahead = ahead
-        self.run = QPushButton("Run on all new")
+        self.run = QPushButton()
         self.pause = QToolButton()
         self.pause.setCheckable(True)
         self.pause.clicked.connect(lambda: ahead.pause(self.pause.isChecked()))
@@ -68,25 +68,28 @@ class BatchBar(QWidget):
         grid.addWidget(self.label, 2, 0)
         grid.addWidget(self.failures, 3, 0)
         grid.addWidget(self.next, 4, 0)
-        self._new = 0
+        self._unread = 0
         self.refresh()
 
     def show_prepare_next(self, wanted: bool) -> None:
         """Show whether the next scan is prepared."""
         self.next.setChecked(wanted)
 
-    def set_new(self, number: int) -> None:
+    def set_unread(self, number: int) -> None:
         """Say how many scans no model has read yet."""
-        self._new = number
+        self._unread = number
         self.refresh()
 
     def refresh(self) -> None:
         """Show the queue as it is now."""
         queue, model = self._ahead.queue, self._ahead.has_model
-        self.run.setText(f"Run on {self._new} new" if self._new else "No scan is new")
-        self.run.setEnabled(bool(self._new) and model)
+        unread = self._unread
+        self.run.setText(f"Run on {unread} without a reading" if unread else "All have a reading")
+        self.run.setEnabled(bool(unread) and model)
         self.run.setToolTip(
-            "Let the model read every scan that is new, in the background"
+            "Let the model read every scan that no model has read, in the background.\n"
+            "Where labels came in or the review is closed, what stands stays as it is:\n"
+            "the reading is kept to be compared with (Evaluate…)"
             if model
             else "Open FADA annotate and choose a model to run it on many scans"
         )

@@ -12,11 +12,11 @@ from typing import Any
 from napari_fada.errors import FadaError
 from napari_fada.indexing import IndexFinished, index_files
 from napari_fada.records.walk import Walk
-from napari_fada.records.worklist import Filter, Item, States, Worklist
+from napari_fada.records.worklist import STATES, Filter, Item, States, Worklist
 from napari_fada.workstation.background import Background, Broken
 
-TO_READ = Filter(states=frozenset({"new"}), problems=False)
-"""What a batch reads: scans that are new and can be opened."""
+TO_READ = Filter(states=frozenset(STATES) - {"rejected", "skipped"}, problems=False, unread=True)
+"""What a batch reads: scans that no model has read, can be opened, and were not put aside."""
 
 _SLICE = 0.15  # seconds of opened files that are shown at one stroke
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from qtpy.QtCore import QUrl
@@ -10,13 +11,13 @@ from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFileDialog, QMenu, QWidget
 
 from napari_fada.errors import FadaError
-from napari_fada.records import review
+from napari_fada.records.bulk import Judgement
 from napari_fada.records.worklist import Item
 from napari_fada.scans import open_scan
 from napari_fada.workstation.ahead import Ahead
 from napari_fada.workstation.session import Session
-
-MANY = 50  # judging more rows at one stroke would hold the window up
+from napari_fada.workstation.worklist.bulk_work import BulkWork
+from napari_fada.workstation.worklist.list_work import TO_READ
 
 
 class RowMenu:
@@ -34,6 +35,7 @@ class RowMenu:
 
     def __init__(self, session: Session, ahead: Ahead, changed: Callable[[], None]) -> None:
         self._session, self._ahead, self._changed = session, ahead, changed
+        self.bulk = BulkWork(session, changed)
 
     def build(self, items: Sequence[Item], parent: QWidget) -> QMenu:
         """Return the menu for these rows."""
@@ -55,10 +57,27 @@ class RowMenu:
             lambda: self._ahead.run_on(items),
             self._ahead.has_model and any(i.path for i in items),
         )
+        if not one:
+            entry(
+                "Run the model on those without a reading",
+                lambda: self.run_on_unread(items),
+                self._ahead.has_model,
+            )
         menu.addSeparator()
-        entry("Skip", lambda: self.judge(known, review.skip_scan), bool(known))
-        entry("Reject", lambda: self.judge(known, review.reject_scan), bool(known))
-        entry("Back into review", lambda: self.judge(known, review.reopen), bool(known))
+        free = bool(known) and not self.bulk.running
+        judgements: tuple[tuple[str, Judgement], ...] = (
+            ("Accept", "accept"),
+            ("Skip", "skip"),
+            ("Reject", "reject"),
+            ("Back into review", "reopen"),
+        )
+        for text, judgement in judgements:
+            number = "" if one else f" {len(items)} scans"
+            entry(f"{text}{number}", partial(self.bulk.judge, items, judgement), free)
+        if self.bulk.last is not None and not self.bulk.running:
+            last = self.bulk.last
+            scans = "1 scan" if len(last.judged) == 1 else f"{len(last.judged)} scans"
+            entry(f"Take back: {scans} {last.what}", self.bulk.take_back)
         menu.addSeparator()
         if one and one.path is not None:
             entry("Show in its folder", lambda: reveal(one))
@@ -67,17 +86,18 @@ class RowMenu:
         entry("Remove from the list", lambda: self.remove(items))
         return menu
 
-    def judge(self, items: Sequence[Item], act: Callable[..., object]) -> None:
-        """Give scans a state of review; one step of undo in each."""
-        if len(items) > MANY:
-            self._session.say(f"Choose at most {MANY} scans for that.", "warning")
-            return
+    def run_on_unread(self, items: Sequence[Item]) -> None:
+        """Let the model read those of the rows that no model has read yet."""
         try:
-            for item in items:
-                act(self._session.project, item.sha256, 0)
+            unread = {i.id for i in self._session.walk.worklist.items(TO_READ)}
         except FadaError as error:
             self._session.say_error(error)
-        self._changed()
+            return
+        wanted = [i for i in items if i.id in unread]
+        if not wanted:
+            self._session.say("A model has read all of them.")
+            return
+        self._ahead.run_on(wanted)
 
     def remove(self, items: Sequence[Item]) -> None:
         """Take rows off the list; records stay, and so do scans that were worked on."""

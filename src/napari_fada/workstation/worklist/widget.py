@@ -30,6 +30,7 @@ from napari_fada.workstation.session import session_of
 from napari_fada.workstation.settings import settings
 from napari_fada.workstation.theme import Dress
 from napari_fada.workstation.worklist.batch_bar import BatchBar
+from napari_fada.workstation.worklist.bulk_work import BulkWork
 from napari_fada.workstation.worklist.filters import Filters
 from napari_fada.workstation.worklist.list_work import (
     TO_READ,
@@ -120,6 +121,7 @@ class WorklistWidget(QWidget):
         self.progress = ProgressRow()
         self.progress.cancel.clicked.connect(self.files.cancel)
         self.progress.cancel.clicked.connect(self.plausibility.cancel)
+        self.progress.cancel.clicked.connect(self.menu.bulk.cancel)
         top = QHBoxLayout()
         top.setSpacing(3)
         top.addWidget(self.summary, 1)
@@ -148,6 +150,8 @@ class WorklistWidget(QWidget):
             (session.list_changed, self._on_list),
             (session.item_failed, self._on_item_failed),
             (self.ahead.changed, self.batch.refresh),
+            (self.menu.bulk.told, self.progress.tell),
+            (self.menu.bulk.ended, self._on_judged),
             (settings().events.prepare_next, self.batch.show_prepare_next),
         ):
             self._ties.tie(signal, slot)
@@ -160,19 +164,22 @@ class WorklistWidget(QWidget):
         self.table.customContextMenuRequested.connect(self._show_menu)
         self.batch.run.clicked.connect(self.run_on_new)
         # A method of this widget would not be called any more when it is destroyed.
-        ties, works = self._ties, (self.files, self.queries, self.plausibility)
+        ties = self._ties
+        works = (self.files, self.queries, self.plausibility, self.menu.bulk)
         self.destroyed.connect(lambda: _end(ties, *works))
         app = QApplication.instance()
         if app is not None:
             app.aboutToQuit.connect(self.files.close)
             app.aboutToQuit.connect(self.plausibility.close)
+            app.aboutToQuit.connect(self.menu.bulk.close)
 
     # The list
 
     @property
     def at_rest(self) -> bool:
         """Whether nothing is asked, listed or opened now, nor about to be."""
-        running = self.files.running or self.queries.running or self.plausibility.running
+        works = (self.files, self.queries, self.plausibility, self.menu.bulk)
+        running = any(work.running for work in works)
         return not (running or self._settle.isActive())
 
     def add(self, paths: list[Path]) -> None:
@@ -277,7 +284,7 @@ class WorklistWidget(QWidget):
             self.table.put(found.items, self.session.walk.present)
         total = sum(found.counts.values())
         self.filters.offer(found.counts, found.views, found.categories, found.raters)
-        self.batch.set_new(found.to_read)
+        self.batch.set_unread(found.to_read)
         told = [f"{found.counts[s]} {WORDS[s]}" for s in STATES if found.counts.get(s)]
         shown = self.model.rowCount()
         head = f"{shown} of {total} scans" if shown != total else f"{total} scans"
@@ -285,6 +292,10 @@ class WorklistWidget(QWidget):
         self.table.setVisible(bool(total))
         self.empty.setVisible(not total)
         self._show_present()
+
+    def _on_judged(self) -> None:
+        if not (self._closed or self.files.running):
+            self.progress.hide()
 
     # Listing and opening files
 
@@ -360,7 +371,7 @@ class WorklistWidget(QWidget):
         private.focus_canvas(self.session.viewer)
 
     def run_on_new(self) -> None:
-        """Let the model read every scan that is new, in the order of the table."""
+        """Let the model read every scan that no model has read, in the order of the table."""
         walk = self.session.walk
         number = self.ahead.run_on(walk.worklist.items(TO_READ, walk.order))
         self.session.say(f"The model reads {number} scans in the background.")
@@ -417,10 +428,10 @@ class WorklistWidget(QWidget):
         """Stop what runs; what was opened is in the project."""
         self._closed = True
         self._settle.stop()
-        _end(self._ties, self.files, self.queries, self.plausibility)
+        _end(self._ties, self.files, self.queries, self.plausibility, self.menu.bulk)
 
 
-def _end(ties: Ties, *works: Files | Queries | PlausibilityWork) -> None:
+def _end(ties: Ties, *works: Files | Queries | PlausibilityWork | BulkWork) -> None:
     ties.cut()
     for work in works:
         work.close()

@@ -1,0 +1,171 @@
+"""Many scans judged at one stroke, in a thread, with a question first and a word afterwards."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ClassVar
+
+from psygnal import Signal
+
+from napari_fada.errors import FadaError
+from napari_fada.records.bulk import (
+    BulkFinished,
+    BulkProgress,
+    Judgement,
+    judge_scans,
+    take_back,
+)
+from napari_fada.records.project import Project
+from napari_fada.records.worklist import Item
+from napari_fada.workstation.background import Background, Broken
+from napari_fada.workstation.desk import Level
+from napari_fada.workstation.session import Session
+
+DOING: dict[str, str] = {
+    "accept": "Accepting",
+    "reject": "Rejecting",
+    "skip": "Skipping",
+    "reopen": "Back into review",
+}
+UNSEEN = ("new", "proposed", "imported")
+_TELL = 0.1  # seconds between two words about how far it is
+
+
+class BulkWork:
+    """Judges the scans of rows; the project is opened once more for it, so that it is not held up.
+
+    Parameters
+    ----------
+    session : Session
+        Whose project is changed.
+    changed : callable
+        Called when the list has to be asked anew.
+    """
+
+    told: ClassVar[Signal] = Signal(str, int, int)
+    """How far it is: words, scans that are done, all."""
+    ended: ClassVar[Signal] = Signal()
+
+    def __init__(self, session: Session, changed: Callable[[], None]) -> None:
+        self._session, self._changed = session, changed
+        self._work = Background(self._on_event, self._after)
+        self._what = ""
+        self.last: BulkFinished | None = None
+        """What was judged last and can be taken back."""
+        session.project_changed.connect(self._forget)
+
+    @property
+    def running(self) -> bool:
+        """Whether scans are being judged."""
+        return self._work.running
+
+    def judge(self, items: Sequence[Item], judgement: Judgement) -> None:
+        """Judge the scans of rows; asks first before scans that nobody has looked at are signed."""
+        unseen = [i for i in items if i.sha256 and i.state in UNSEEN]
+        if judgement != "accept" or not unseen:
+            self._start(items, judgement)
+            return
+        seen = len(items) - len(unseen)
+        ways: list[tuple[str, str, Callable[[], object]]] = [
+            ("Cancel", "Accept nothing", lambda: None),
+            (
+                f"Accept all {len(items)}" if len(items) > 1 else "Accept it",
+                "The history says of each that nobody had looked at it here",
+                lambda: self._start(items, judgement),
+            ),
+        ]
+        if seen:
+            ways.append(
+                (
+                    f"Only the {seen} looked at",
+                    "Leave those that nobody has worked on here",
+                    lambda: self._start(items, judgement, unseen=False),
+                )
+            )
+        whom = "This scan" if len(items) == 1 else f"{len(unseen)} of {len(items)} scans"
+        self._session.question.emit(
+            f"{whom} nobody has looked at here. Accepted, everything that is proposed on them "
+            "counts as reviewed, in your name.",
+            tuple(ways),
+        )
+
+    def take_back(self) -> None:
+        """Undo what was judged last, on all scans that were not edited since."""
+        last, self.last = self.last, None
+        if last is not None:
+            self._run("Taking back", lambda p, c: take_back(p, last.judged, cancel=c))
+
+    def _start(self, items: Sequence[Item], judgement: Judgement, *, unseen: bool = True) -> None:
+        scans = [i.sha256 for i in items]
+        self._run(
+            DOING[judgement],
+            lambda p, c: judge_scans(p, scans, judgement, unseen=unseen, cancel=c),
+        )
+
+    def _run(self, what: str, judging: Callable[[Project, threading.Event], Iterator[Any]]) -> None:
+        session = self._session
+        if session.looking.refuses():
+            return
+        if self.running:
+            session.say(f"{self._what}… goes on; wait for it, or stop it with ✕.", "warning")
+            return
+        if len(session.safety.pending):
+            session.say("Edits wait for the project to be written: make them first.", "warning")
+            return
+        if session.layers is not None:
+            session.layers.finish_drawing()
+        self._what = what
+        path, rater = session.project.path, session.rater
+
+        def work(cancel: threading.Event) -> Iterator[Any]:
+            with Project.open(path, rater=rater, create=False) as project:
+                yield from _seldom(judging(project, cancel))
+
+        self.told.emit(f"{what}…", 0, 0)
+        self._work.start(work)
+
+    def _on_event(self, event: BulkProgress | BulkFinished | Broken) -> None:
+        session = self._session
+        if isinstance(event, BulkProgress):
+            self.told.emit(f"{self._what}: {event.done} of {event.total}", event.done, event.total)
+        elif isinstance(event, Broken):
+            session.say(f"{event.text} What was done before stands.", "error", lasting=True)
+        else:
+            # Of "as before" there is nothing to be taken back.
+            self.last = event if event.judged and self._what != "Taking back" else None
+            lines = event.lines
+            if self.last is not None and len(event.judged) > 1:
+                lines.append("The menu of any row takes it back.")
+            level: Level = "warning" if event.left else "info"
+            session.say(" ".join(lines), level, lasting=True)
+
+    def _after(self) -> None:
+        self.ended.emit()
+        try:
+            self._session.project.poll()  # what is shown follows
+        except FadaError as error:
+            self._session.say_error(error)
+        self._changed()
+
+    def _forget(self) -> None:
+        self.last = None
+
+    def cancel(self) -> None:
+        """Stop after the scan at work; what was judged stands."""
+        self._work.cancel()
+
+    def close(self) -> None:
+        """Stop and wait for the thread."""
+        self._session.project_changed.disconnect(self._forget, missing_ok=True)
+        self._work.close()
+
+
+def _seldom(events: Iterator[Any]) -> Iterator[Any]:
+    """Pass events on, those of progress a few times a second."""
+    told = 0.0
+    for event in events:
+        if not isinstance(event, BulkProgress) or time.monotonic() - told > _TELL:
+            told = time.monotonic()
+            yield event
