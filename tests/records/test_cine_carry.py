@@ -52,7 +52,7 @@ def classes(project, scan, frame):
     return sorted((a.category, a.source, a.status) for a in project.annotations(scan.sha256, frame))
 
 
-def test_copies_are_proposals_and_one_step_of_undo_on_each_frame(project, scan):
+def test_copies_are_proposals_and_one_step_of_undo(project, scan):
     draw(project, scan, 0, polygon(), box())
     events = list(copy(project, scan.sha256, 0, [1, 2]))
     assert [(e.number, e.total) for e in events if isinstance(e, Step)] == [(1, 2), (2, 2)]
@@ -65,10 +65,11 @@ def test_copies_are_proposals_and_one_step_of_undo_on_each_frame(project, scan):
         (entry,) = project.history(scan.sha256, frame)
         assert entry.label == "copied from frame 1"
         assert entry.rater == "ann"
-    project.undo(scan.sha256, 1)
-    assert classes(project, scan, 1) == []
-    assert len(classes(project, scan, 2)) == 2
-    project.redo(scan.sha256, 1)
+    step = project.undo(scan.sha256, 0)
+    assert (step.label, step.frames) == ("copied from frame 1", (1, 2))
+    assert classes(project, scan, 1) == classes(project, scan, 2) == []
+    assert len(classes(project, scan, 0)) == 2
+    assert project.redo(scan.sha256, 2).frames == (1, 2)
     copied = project.annotations(scan.sha256, 1)
     assert {a.points for a in copied} == {polygon().points, box().points}
     assert all(a.parent is None and a.score is None and not a.rater for a in copied)

@@ -398,7 +398,11 @@ def version_1(path, tmp_path, monkeypatch):
     with closing(sqlite3.connect(old)) as connection:
         connection.execute("ATTACH ? AS present", (str(path),))
         for table in ("scans", "readings", "records", "edits", "changes", "cells"):
-            connection.execute(f"INSERT INTO main.{table} SELECT * FROM present.{table}")
+            info = connection.execute(f"PRAGMA main.table_info({table})")
+            known = ", ".join(f'"{row[1]}"' for row in info)
+            connection.execute(
+                f"INSERT INTO main.{table} ({known}) SELECT {known} FROM present.{table}"
+            )
         connection.commit()
     return old
 

@@ -55,7 +55,8 @@ class History(RuleBasedStateMachine):
     def read_by_a_model(self):
         reading = make_reading(SCAN)
         self.project.save_reading(reading)
-        self.step(0, {a.uid: a for a in reading.annotations}, view="BPD_PLANE")
+        self.entries += 1  # what a model says first is no step
+        self.now[0] = {"records": {a.uid: a for a in reading.annotations}, "view": "BPD_PLANE"}
 
     @rule(frame=FRAMES, category=CLASSES)
     def draw(self, frame, category):

@@ -105,7 +105,7 @@ def test_one_act_on_several_frames_goes_back_and_forth_in_one_piece(project, tmp
     assert seen == [(SHA, 1), (SHA, 2), (SHA, WHOLE)]
     seen.clear()
     project.close()
-    with Project.open(tmp_path / "p.fada") as again:
+    with Project.open(tmp_path / "p.fada", rater="Anna") as again:
         again.changed.connect(lambda *key: seen.append(key))
         assert again.undo(SHA, 1).label == "Copied to 2 frames, and accepted"
         assert sorted(seen) == [(SHA, WHOLE), (SHA, 1), (SHA, 2)]

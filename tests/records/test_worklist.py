@@ -134,8 +134,8 @@ def test_states_follow_the_edits_and_their_undo(tmp_path, project, worklist):
     assert (worklist.of_scan(sha).state, worklist.of_scan(sha).comment) == ("accepted", "good")
     project.undo(sha, WHOLE)
     assert (worklist.of_scan(sha).state, worklist.of_scan(sha).comment) == ("proposed", "")
-    project.undo(sha, 0)
-    assert worklist.of_scan(sha).state == "new"
+    assert project.undo(sha, 0) is None  # what the model said is no act of a person
+    assert worklist.of_scan(sha).state == "proposed"
 
 
 def test_what_is_shown_of_a_scan(tmp_path, project, worklist):

@@ -34,7 +34,7 @@ def main(path: str, sha256: str) -> None:
             if turn % 4 == 2:
                 say("done", project.set_report(sha256, 0, view=f"{os.getpid()} {turn}").id, "-")
             if turn % 5 == 3:
-                say("done", project.undo(sha256, 0).id, "-")
+                say("done", project.undo(sha256, 0).entries[0].id, "-")
 
 
 main(*sys.argv[1:])

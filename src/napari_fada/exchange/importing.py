@@ -281,7 +281,7 @@ def carry_out_steps(
     classes: Counter[str] = Counter()
     closed = Reviewed() if reviewed else None
     label = f"Imported from {plan.source}{' as reviewed' if reviewed else ''}"
-    with project.together(label):
+    with project.together(label, made_by="import"):
         for number, item in enumerate(plan.items, 1):
             new = _bring_in(project, item, label, closed)
             counts["images"] += 1

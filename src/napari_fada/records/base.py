@@ -16,7 +16,7 @@ import platformdirs
 from psygnal import Signal
 
 from napari_fada.errors import ProjectError
-from napari_fada.records import backups, history, steps, summary, tables
+from napari_fada.records import backups, history, steps, summary, tables, writing
 from napari_fada.records.history import Entry
 from napari_fada.records.listed import Stamp
 from napari_fada.records.reading import Reading
@@ -56,7 +56,8 @@ class ProjectFile:
             self._salt = bytes(row[0])
             row = c.execute("SELECT value FROM meta WHERE name = 'project'").fetchone()
             self.identifier = str(row[0])
-            self._seen = _last_edit(c)
+            self._seen = self._opened_at = _last_edit(c)
+        self.window = uuid.uuid4().hex
 
     @classmethod
     def open(
@@ -116,6 +117,16 @@ class ProjectFile:
     def path(self) -> Path:
         """The project file."""
         return self._store.path
+
+    @property
+    def window(self) -> str:
+        """The window that works in the project; written into every edit."""
+        with self._store.read() as c:
+            return writing.window(c)
+
+    @window.setter
+    def window(self, name: str) -> None:
+        self._store.connection.window = name
 
     @property
     def writable(self) -> bool:
@@ -249,7 +260,7 @@ class ProjectFile:
         return set(rows)
 
     @contextmanager
-    def together(self, label: str) -> Iterator[None]:
+    def together(self, label: str, *, made_by: writing.MadeBy = "") -> Iterator[None]:
         """Make everything that is done inside one transaction and one step of undo.
 
         It may touch several frames and the scan as a whole; if anything inside raises, nothing
@@ -260,6 +271,8 @@ class ProjectFile:
         ----------
         label : str
             What the person did, for the history ("Copied to 4 frames").
+        made_by : str
+            The part of the program that does it, if it is no person: it is no step then.
         """
         held = getattr(self._local, "held", None)
         if held is not None:
@@ -267,7 +280,7 @@ class ProjectFile:
             return
         self._local.held = held = []
         try:
-            with self._store.write() as c:
+            with self._store.write() as c, writing.by(c, made_by):
                 first = _last_edit(c) + 1
                 yield
                 steps.put_act(c, first, label)

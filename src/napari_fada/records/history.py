@@ -19,7 +19,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Literal, NamedTuple
 
-from napari_fada.records import summary
+from napari_fada.records import summary, writing
 from napari_fada.records.annotation import now
 
 #: Stands for the scan as a whole where a frame is asked for (comments, review state, scores).
@@ -45,6 +45,8 @@ class Entry:
     """One line of the history.
 
     ``target`` is the edit that an undo or redo turned round; ``label`` is then that edit's.
+    ``window`` is the one in which it was made, ``made_by`` the part of the program that made it
+    (see :mod:`~napari_fada.records.writing`).
     """
 
     id: int
@@ -56,6 +58,8 @@ class Entry:
     rater: str
     at: str
     changes: tuple[Change, ...]
+    window: str = ""
+    made_by: str = ""
 
 
 def cells(connection: sqlite3.Connection, sha256: str, frame: int) -> Cells:
@@ -140,15 +144,17 @@ def entries(
         where += " AND frame = ?"
         arguments.append(frame)
     rows = connection.execute(
-        "SELECT id, sha256, frame, kind, target, label, rater, at, name, before, after FROM edits "
+        "SELECT id, sha256, frame, kind, target, label, rater, at, window, made_by, "
+        "name, before, after FROM edits "
         f"LEFT JOIN changes ON edit = id WHERE {where} ORDER BY id, name",
         arguments,
     )
     found: list[Entry] = []
-    for head, group in groupby(rows, key=itemgetter(*range(8))):
-        changes = tuple(Change(*row[8:]) for row in group if row[8] is not None)
-        edit, sha, of_frame, kind, target, label, rater, at = head
-        found.append(Entry(edit, sha, of_frame, kind, target, label, rater, at, changes))
+    for head, group in groupby(rows, key=itemgetter(*range(10))):
+        changes = tuple(Change(*row[10:]) for row in group if row[10] is not None)
+        edit, sha, of_frame, kind, target, label, rater, at, window, made_by = head
+        one = (edit, sha, of_frame, kind, target, label, rater, at, changes, window, made_by)
+        found.append(Entry(*one))
     return found
 
 
@@ -172,7 +178,7 @@ def replay(connection: sqlite3.Connection) -> dict[tuple[str, int], Cells]:
 def take_over(
     connection: sqlite3.Connection, entry: Entry, kind: Action, target: int | None
 ) -> int:
-    """Write a line of another file's history into this one's, with its own time and rater.
+    """Write a line of another file's history into this one's, with its own time and maker.
 
     The state before it must be the one that it was made on. The summaries are not brought up
     to date: that is done once, after the last line.
@@ -181,7 +187,7 @@ def take_over(
     if kind != entry.kind:
         label = f"{'Undone' if entry.kind == 'undo' else 'Redone'}: {label}"
     who = (entry.sha256, entry.frame, kind, target, label, entry.rater, entry.at)
-    return _write(connection, *who, entry.changes)
+    return _write(connection, *who, entry.changes, entry.window, entry.made_by)
 
 
 def append(
@@ -196,10 +202,11 @@ def append(
 ) -> Entry:
     """Write an edit to the log, and bring the cells to what it says."""
     at = now()
-    edit = _write(connection, sha256, frame, kind, target, label, rater, at, changes)
+    made = (writing.window(connection), writing.made_by(connection))
+    edit = _write(connection, sha256, frame, kind, target, label, rater, at, changes, *made)
     judged = not any(change.name == "reading" for change in changes)
     summary.refresh(connection, sha256, frame, edit=edit, rater=rater if judged else "")
-    return Entry(edit, sha256, frame, kind, target, label, rater, at, changes)
+    return Entry(edit, sha256, frame, kind, target, label, rater, at, changes, *made)
 
 
 def _write(
@@ -212,11 +219,13 @@ def _write(
     rater: str,
     at: str,
     changes: tuple[Change, ...],
+    window: str,
+    made_by: str,
 ) -> int:
     cursor = connection.execute(
-        "INSERT INTO edits (sha256, frame, kind, target, label, rater, at) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (sha256, frame, kind, target, label, rater, at),
+        "INSERT INTO edits (sha256, frame, kind, target, label, rater, at, window, made_by) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (sha256, frame, kind, target, label, rater, at, window, made_by),
     )
     edit = int(cursor.lastrowid or 0)
     for name, before, after in changes:

@@ -21,7 +21,7 @@ from napari_fada.records import listed, summary, tables
 from napari_fada.records.agreement import Agreement
 from napari_fada.records.annotation import Annotation, now
 from napari_fada.records.history import Change, Entry
-from napari_fada.records.steps import Act
+from napari_fada.records.steps import Act, act_of
 
 _SCAN = (
     "sha256, name, path, width, height, n_frames, frame_time, spacing_y, spacing_x, "
@@ -94,8 +94,9 @@ def take_both(
 
 
 def _acts(connection: sqlite3.Connection) -> dict[int, Act]:
-    acts = [Act(*row) for row in connection.execute("SELECT first, last, label FROM acts")]
-    return {edit: act for act in acts for edit in range(act.first, act.last + 1)}
+    firsts = connection.execute("SELECT DISTINCT act FROM parts").fetchall()
+    acts = [act_of(connection, row[0]) for row in firsts]
+    return {edit: act for act in acts for edit in act.edits}
 
 
 def derive(c: sqlite3.Connection) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 
-from napari_fada.records import history, steps, tables
+from napari_fada.records import history, steps, tables, writing
 from napari_fada.records.conflicts import Conflict
 from napari_fada.records.history import SCAN, Action, Cells, Entry
 from napari_fada.records.merge_rows import Taken
 from napari_fada.records.merge_state import Compared, FrameMerge, Side
 from napari_fada.records.reading import INTERPRETATION_KEYS
 from napari_fada.records.rows import WHOLE, Report
+from napari_fada.records.writing import Connection
 
 _USABLE = ("accepted", "corrected")
 
@@ -35,7 +36,7 @@ class ScanMerge:
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
+        connection: Connection,
         sha256: str,
         names: tuple[str, str],
         rater: str,
@@ -91,17 +92,18 @@ class ScanMerge:
         """Make these the cells of the scan, as one act."""
         now = self._cells()
         numbers = []
-        for frame in sorted(now.keys() | wanted.keys()):
-            gone = dict.fromkeys(now.get(frame, {}), None)
-            entry = history.do(
-                *(self.connection, self.scan, frame, {**gone, **wanted.get(frame, {})}),
-                label=label,
-                rater=self._rater,
-            )
-            if entry is not None:
-                numbers.append(entry.id)
-        if numbers:
-            steps.put_act(self.connection, numbers[0], label)
+        with writing.by(self.connection, "merge"):
+            for frame in sorted(now.keys() | wanted.keys()):
+                gone = dict.fromkeys(now.get(frame, {}), None)
+                entry = history.do(
+                    *(self.connection, self.scan, frame, {**gone, **wanted.get(frame, {})}),
+                    label=label,
+                    rater=self._rater,
+                )
+                if entry is not None:
+                    numbers.append(entry.id)
+        if len(numbers) > 1:
+            steps.name_act(self.connection, numbers, label)
 
     def _sides(self, entries: Sequence[Entry], name: str) -> dict[int, Side]:
         """Return what stands now on each frame, as the work of one rater."""
@@ -169,8 +171,7 @@ class _Lines:
                 acts.setdefault(self._acts[entry.id], []).append(number)
         for act, numbers in acts.items():
             if len(numbers) > 1:
-                row = (numbers[0], numbers[-1], act.label)
-                self._c.execute("INSERT INTO acts VALUES (?, ?, ?)", row)
+                steps.name_act(self._c, numbers, act.label)
 
     def _write(self, entry: Entry) -> int:
         kind: Action = entry.kind

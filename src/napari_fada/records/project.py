@@ -6,7 +6,16 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Literal
 
-from napari_fada.records import deriving, edits, history, standing, steps, tables, wording
+from napari_fada.records import (
+    deriving,
+    edits,
+    history,
+    standing,
+    steps,
+    tables,
+    wording,
+    writing,
+)
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.base import default_path
 from napari_fada.records.deriving import Derived
@@ -16,6 +25,7 @@ from napari_fada.records.reading import PHASES, Phase, Reading
 from napari_fada.records.reading import Mapping as ClassMapping
 from napari_fada.records.rows import WHOLE, Act, Edit, Report, ScanRow, Standing
 from napari_fada.records.standing import KEEP, Keep
+from napari_fada.records.steps import Growing
 
 __all__ = ["KEEP", "STATE_NAMES", "WHOLE", "Project", "default_path"]
 
@@ -37,7 +47,12 @@ class Project(ProjectSettings):
     """
 
     def save_reading(
-        self, reading: Reading, *, show: Show = "first", ran: Collection[Phase] = PHASES
+        self,
+        reading: Reading,
+        *,
+        show: Show = "first",
+        ran: Collection[Phase] = PHASES,
+        again: bool = False,
     ) -> str:
         """Keep a reading for ever and return its id.
 
@@ -51,10 +66,13 @@ class Project(ProjectSettings):
             and :meth:`add_proposals`; ``no`` only keeps the reading.
         ran : collection of str
             The phases that were run for it; the others were taken over from an earlier reading.
+        again : bool
+            A person asked for another reading of a frame that showed one: this is a step of
+            undo. What a model is the first to say of a frame is none.
         """
         ref = reading.scan
         entry = None
-        with self._store.write() as c:
+        with self._store.write() as c, writing.by(c, "" if again else "run"):
             identifier, _ = tables.put_reading(c, reading)
             shown = "reading" in history.cells(c, ref.sha256, ref.frame)
             if show in ("replace", "add") or (show == "first" and not shown):
@@ -184,9 +202,17 @@ class Project(ProjectSettings):
         return done
 
     def derive(
-        self, sha256: str, frame: int, wishes: Iterable[Annotation], *, label: str
+        self,
+        sha256: str,
+        frame: int,
+        wishes: Iterable[Annotation],
+        *,
+        label: str,
+        act: Growing | None = None,
     ) -> Derived:
         """Put proposals on a frame that were made from other frames: one step of undo.
+
+        With ``act`` it is a part of that one, whatever else is done in between.
 
         They take the place of untouched proposals of the same structures. What an expert said,
         locked or reviewed stays as it is; what the result has in ``left`` was not put there.
@@ -198,6 +224,8 @@ class Project(ProjectSettings):
         """
         with self._store.write() as c:
             done = deriving.derive(c, sha256, frame, wishes, label=label, rater=self.rater)
+            if act is not None and done.entry is not None:
+                act.grow(c, done.entry.id)
         self._tell(done.entry)
         return done
 

@@ -2,35 +2,59 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from napari_fada.records import history, steps, timeline
 from napari_fada.records.base import ProjectFile
 from napari_fada.records.history import WHOLE, Entry
+from napari_fada.records.steps import Doer, Hand, Step
 from napari_fada.records.timeline import Line, Past
 
 
 class ProjectHistory(ProjectFile):
     """What :class:`~napari_fada.records.project.Project` can do with its log of edits."""
 
-    def undo(self, sha256: str, frame: int) -> Entry | None:
-        """Undo the last act that can be seen on a frame; None if there is none.
+    def undo(self, sha256: str, frame: int, *, act: int | None = None) -> Step | None:
+        """Undo one's own last act that can be seen on a frame; None if there is none.
 
-        That is the latest one on the frame or on the scan as a whole, whichever came later; an
-        act on several frames goes back in one piece. Works after reopening. The label of the
-        entry says what was undone.
+        That is the latest one on the frame, on the scan as a whole or on several frames; an act
+        on several frames goes back in one piece. Works after reopening. The label of the step
+        says what was undone. None also where somebody else changed the same since:
+        :meth:`others_last` says who.
+
+        Parameters
+        ----------
+        act : int, optional
+            The number of an act of this scan: that one is undone, whoever did it.
         """
-        return self._turn("undo", sha256, frame)
+        return self._turn("undo", sha256, frame, act)
 
-    def redo(self, sha256: str, frame: int) -> Entry | None:
-        """Redo what was undone last; None if there is nothing."""
-        return self._turn("redo", sha256, frame)
+    def redo(self, sha256: str, frame: int) -> Step | None:
+        """Redo what this window or rater undid last; None if there is nothing."""
+        return self._turn("redo", sha256, frame, None)
 
-    def _turn(self, kind: steps.Turn, sha256: str, frame: int) -> Entry | None:
+    def _turn(self, kind: steps.Turn, sha256: str, frame: int, act: int | None) -> Step | None:
         with self._store.write() as c:
-            step = steps.turn(c, kind, sha256, frame, rater=self.rater)
+            step = steps.turn(c, kind, sha256, frame, self._hand, act=act)
         self._tell(*(step.entries if step else ()))
-        return replace(step.entries[0], label=step.label) if step else None
+        return step
+
+    @property
+    def _hand(self) -> Hand:
+        return Hand(self.rater, self.window, self._opened_at)
+
+    def others_last(self, sha256: str, frame: int) -> Doer | None:
+        """Return the latest act that is seen on a frame and is not one's own."""
+        with self._store.read() as c:
+            return steps.latest(c, sha256, frame, self._hand, own=False)
+
+    def own_last(self, sha256: str, frame: int | None = None) -> Doer | None:
+        """Return one's own latest act on a frame, or on any of a scan."""
+        with self._store.read() as c:
+            return steps.latest(c, sha256, frame, self._hand, own=True)
+
+    def is_standing(self, act: int) -> bool:
+        """Tell whether an act has not been undone."""
+        with self._store.read() as c:
+            return steps.is_standing(c, act)
 
     def restore(self, sha256: str, frame: int, edit: int) -> Entry | None:
         """Bring a frame to its state just after an edit (0: before the first) as a new edit.
@@ -52,7 +76,7 @@ class ProjectHistory(ProjectFile):
         transaction, one step of undo; False if all of it stands already.
         """
         with self._store.read() as c:
-            whole = timeline.is_about_scan(c, line.first, line.last)
+            whole = timeline.is_about_scan(c, line.first)
         frames = [*(f for f in line.frames if f != WHOLE), *([WHOLE] if whole else [])]
         with self.together(f"Restored: as after “{line.text}”"):
             done = [self.restore(sha256, frame, line.last) for frame in frames]

@@ -187,6 +187,37 @@ CREATE TABLE plausibility (                 -- a row for each scan that was look
 
 _VERSION_6 = ""  # labels that came in have a state of their own: what is derived is derived again
 
+#: Which window made an edit, and which part of the program where it was no person. The parts of
+#: an act are named one by one: where it takes long, others may edit in between.
+_VERSION_7 = """
+ALTER TABLE edits ADD COLUMN window TEXT NOT NULL DEFAULT '';
+ALTER TABLE edits ADD COLUMN made_by TEXT NOT NULL DEFAULT '';
+DROP TRIGGER edits_no_update;
+UPDATE edits SET made_by = 'run' WHERE kind = 'do' AND id IN
+    (SELECT edit FROM changes WHERE name = 'reading' AND before IS NULL);
+UPDATE edits SET made_by = 'import' WHERE kind = 'do' AND label GLOB 'Imported from *';
+UPDATE edits SET made_by = 'merge' WHERE kind = 'do' AND EXISTS
+    (SELECT 1 FROM meta WHERE name = 'merge')
+    AND (label GLOB 'Merged: * and *' OR label GLOB 'Set aside: *, for *');
+CREATE TRIGGER edits_no_update BEFORE UPDATE ON edits
+    BEGIN SELECT RAISE(ABORT, 'edits are never changed'); END;
+
+CREATE TABLE parts (                        -- edits that are one act; most edits are one alone
+    edit INTEGER PRIMARY KEY REFERENCES edits (id),
+    act INTEGER NOT NULL REFERENCES edits (id)  -- the first of them
+);
+CREATE INDEX parts_of_acts ON parts (act);
+INSERT INTO parts SELECT e.id, max(a.first) FROM acts a CROSS JOIN edits e
+    ON e.id BETWEEN a.first AND a.last GROUP BY e.id;
+CREATE TABLE named_acts (
+    first INTEGER PRIMARY KEY REFERENCES edits (id),
+    label TEXT NOT NULL
+);
+INSERT INTO named_acts SELECT first, label FROM acts;
+DROP TABLE acts;
+ALTER TABLE named_acts RENAME TO acts;
+"""
+
 #: Step i leads from version i to version i + 1; a new file takes all of them.
 MIGRATIONS: tuple[str, ...] = (
     _VERSION_1 + guards(*_KEPT),
@@ -195,6 +226,7 @@ MIGRATIONS: tuple[str, ...] = (
     _VERSION_4 + guards("settings"),
     _VERSION_5,
     _VERSION_6,
+    _VERSION_7 + guards("acts", "parts"),
 )
 
 

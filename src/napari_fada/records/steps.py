@@ -1,23 +1,36 @@
 """Undo and redo: which step is next, and what belongs to one.
 
-The rule: undo takes back the latest act that can be seen. That is one on the frame that is
-shown, or one about the scan as a whole (review state, comment, scores), wherever it was made.
-Other acts on other frames are left alone, unless one act changed several frames at once: then it
-goes back in one piece. Where a frame was changed again since, that frame's part of the act
-stays, and the step says so.
+The rule: undo takes back one's own latest act that can be seen. That is one on the frame that is
+shown, one about the scan as a whole (review state, comment, scores), wherever it was made, or one
+that changed several frames: that goes back in one piece. Other acts on other frames are left
+alone. Where a frame was changed again since, that frame's part of the act stays, and the step
+says so.
+
+One's own is what was done in this window, or under the same name before this window opened the
+project. What others did is taken back only by its number, so that they have been named before.
+What a part of the program did (a model's run, an import) is no step, and a merge of two raters'
+files is where the steps begin.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal, NamedTuple
 
 from napari_fada.errors import LockedError
 from napari_fada.records import history
 from napari_fada.records.history import IN_REVIEW, REVIEW, SCAN, WHOLE, Change, Entry
 
 Turn = Literal["undo", "redo"]
+
+
+class Hand(NamedTuple):
+    """Who undoes: the rater, the window, and the last edit before it opened the project."""
+
+    rater: str
+    window: str
+    since: int
 
 
 class Stacks(NamedTuple):
@@ -28,11 +41,40 @@ class Stacks(NamedTuple):
 
 
 class Act(NamedTuple):
-    """Edits ``first`` to ``last``, done as one by a person."""
+    """Edits that were done as one by a person, in their order."""
 
-    first: int
-    last: int
+    edits: tuple[int, ...]
     label: str
+
+    @property
+    def first(self) -> int:
+        """The number of an act: its first edit."""
+        return self.edits[0]
+
+
+class Growing:
+    """An act that takes long: edit after edit in transactions of their own, all of them one step.
+
+    What came before it was broken off, by a kill too, is one step as well.
+    """
+
+    def __init__(self) -> None:
+        self._first = 0
+
+    def grow(self, connection: sqlite3.Connection, edit: int) -> None:
+        """Make an edit that was just written a part of it."""
+        if not self._first:
+            self._first = edit
+        connection.execute("INSERT INTO parts VALUES (?, ?)", (edit, self._first))
+
+
+class Doer(NamedTuple):
+    """An act that can be undone, and who did it when."""
+
+    act: int
+    label: str
+    rater: str
+    at: str
 
 
 class Step(NamedTuple):
@@ -41,19 +83,30 @@ class Step(NamedTuple):
     entries: tuple[Entry, ...]
     label: str
 
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """The frames that were changed."""
+        return tuple(sorted({e.frame for e in self.entries} - {WHOLE}))
+
 
 def put_act(connection: sqlite3.Connection, first: int, label: str) -> None:
     """Make one act of all edits from ``first`` on, if there are several.
 
     Without a label of its own it has that of the first of them.
     """
-    last = connection.execute("SELECT coalesce(max(id), 0) FROM edits").fetchone()[0]
-    if last > first:
-        connection.execute(
-            "INSERT OR IGNORE INTO acts SELECT ?1, ?2, "
-            "coalesce(nullif(?3, ''), (SELECT label FROM edits WHERE id = ?1), '')",
-            (first, last, label),
-        )
+    rows = connection.execute("SELECT id FROM edits WHERE id >= ?", (first,)).fetchall()
+    if len(rows) > 1:
+        name_act(connection, [row[0] for row in rows], label)
+
+
+def name_act(connection: sqlite3.Connection, edits: Iterable[int], label: str = "") -> None:
+    """Make one act of edits, in their order; what is a part of another act stays there."""
+    first, *_ = edits = tuple(edits)
+    connection.executemany(
+        "INSERT OR IGNORE INTO parts VALUES (?, ?)", ((edit, first) for edit in edits)
+    )
+    if label:
+        connection.execute("INSERT OR IGNORE INTO acts VALUES (?, ?)", (first, label))
 
 
 def join_typing(
@@ -76,42 +129,59 @@ def join_typing(
 
 def act_of(connection: sqlite3.Connection, edit: int) -> Act:
     """Return the act that an edit belongs to; most are an act of their own."""
-    row = connection.execute(
-        "SELECT first, last, label FROM acts WHERE first <= ? ORDER BY first DESC LIMIT 1", (edit,)
-    ).fetchone()
-    if row is not None and row[1] >= edit:
-        return Act(*row)
-    label = connection.execute("SELECT label FROM edits WHERE id = ?", (edit,)).fetchone()[0]
-    return Act(edit, edit, label)
-
-
-def stacks(connection: sqlite3.Connection, sha256: str, frame: int) -> Stacks:
-    """Work out from the log what can be undone and redone now, as it is seen on a frame."""
     rows = connection.execute(
-        "SELECT id, frame, kind, target FROM edits WHERE sha256 = ? ORDER BY id", (sha256,)
+        "SELECT edit FROM parts WHERE act = (SELECT act FROM parts WHERE edit = ?) ORDER BY edit",
+        (edit,),
     ).fetchall()
-    if len({row[1] for row in rows} - {frame, WHOLE}):
-        about_scan = _about_the_scan(connection, sha256)
-        rows = [row for row in rows if row[1] in (frame, WHOLE) or {row[0], row[3]} & about_scan]
-    return _stacks((edit, kind, target) for edit, _, kind, target in rows)
+    edits = tuple(row[0] for row in rows) or (edit,)
+    label = connection.execute(
+        "SELECT coalesce(a.label, e.label) FROM edits e LEFT JOIN acts a ON a.first = e.id "
+        "WHERE e.id = ?",
+        edits[:1],
+    ).fetchone()[0]
+    return Act(edits, label)
+
+
+def stacks(connection: sqlite3.Connection, sha256: str, frame: int | None) -> Stacks:
+    """Work out from the log what can be undone and redone now, as it is seen on a frame.
+
+    Without a frame: on any of them.
+    """
+    rows = connection.execute(
+        "SELECT e.id, e.frame, e.kind, e.target, e.made_by, p.act FROM edits e "
+        "LEFT JOIN parts p ON p.edit = e.id WHERE e.sha256 = ? ORDER BY e.id",
+        (sha256,),
+    ).fetchall()
+    if frame is not None and len({row[1] for row in rows} - {frame, WHOLE}):
+        wide = _about_the_scan(connection, sha256) | _over_frames(rows)
+        rows = [row for row in rows if row[1] in (frame, WHOLE) or {row[0], row[3]} & wide]
+    return _stacks((edit, kind, target, made) for edit, _, kind, target, made, _ in rows)
 
 
 def stacks_of(connection: sqlite3.Connection, sha256: str, frame: int) -> Stacks:
     """Return what was done to one frame and nothing else."""
     return _stacks(
         connection.execute(
-            "SELECT id, kind, target FROM edits WHERE sha256 = ? AND frame = ? ORDER BY id",
+            "SELECT id, kind, target, made_by FROM edits WHERE sha256 = ? AND frame = ? "
+            "ORDER BY id",
             (sha256, frame),
         )
     )
 
 
-def _stacks(rows: Iterable[tuple[int, str, int]]) -> Stacks:
+def _stacks(rows: Iterable[tuple[int, str, int, str]]) -> Stacks:
     # Dictionaries keep the order, and a turn need not be of the last one.
     undo: dict[int, None] = {}
     redo: dict[int, None] = {}
-    for edit, kind, target in rows:
-        if kind == "do":
+    no_steps: set[int] = set()
+    for edit, kind, target, made_by in rows:
+        if made_by == "merge":  # what both raters did lies behind it
+            no_steps |= {*undo, *redo}
+            undo.clear()
+            redo.clear()
+        elif made_by:
+            no_steps.add(edit)
+        elif kind == "do":
             undo[edit] = None
             redo.clear()
         elif kind == "undo":
@@ -119,7 +189,8 @@ def _stacks(rows: Iterable[tuple[int, str, int]]) -> Stacks:
             redo[target] = None
         else:
             redo.pop(target, None)
-            undo[target] = None
+            if target not in no_steps:
+                undo[target] = None
     return Stacks(list(undo), list(redo))
 
 
@@ -138,39 +209,99 @@ def _about_the_scan(connection: sqlite3.Connection, sha256: str) -> set[int]:
     return {row[0] for row in rows}
 
 
+def _over_frames(rows: Iterable[tuple[Any, ...]]) -> set[int]:
+    """Return the edits whose act changed several frames: what one key made is seen on all."""
+    frames: dict[int, set[int]] = {}
+    members: dict[int, list[int]] = {}
+    for edit, frame, kind, _, _, act in rows:
+        if act is not None and kind == "do":
+            frames.setdefault(act, set()).add(frame)
+            members.setdefault(act, []).append(edit)
+    wide = (act for act, where in frames.items() if len(where) > 1)
+    return {edit for act in wide for edit in members[act]}
+
+
 def turn(
-    connection: sqlite3.Connection, kind: Turn, sha256: str, frame: int, *, rater: str
+    connection: sqlite3.Connection,
+    kind: Turn,
+    sha256: str,
+    frame: int,
+    hand: Hand,
+    *,
+    act: int | None = None,
 ) -> Step | None:
-    """Undo or redo the next step on a frame and on the scan as a whole; None if there is none."""
+    """Undo or redo one's own next step on a frame and on the scan as a whole.
+
+    None if there is none, or if something that others did stands in its way. With the number of
+    an act that one is turned, whoever did it.
+    """
+    if act is not None:
+        return _turn_act(connection, kind, act_of(connection, act), sha256, hand.rater)
     ready = stacks(connection, sha256, frame)
+    others = False
     for target in reversed(ready.undo if kind == "undo" else ready.redo):
-        step = _turn_act(connection, kind, act_of(connection, target), sha256, frame, rater)
-        if step is not None:
+        # What can be redone is the step of who undid it.
+        if not _is_own(connection, target, hand, turned=kind == "redo"):
+            others = True
+            continue
+        step = _turn_act(connection, kind, act_of(connection, target), sha256, hand.rater)
+        if step is not None or others:
             return step
     return None
 
 
+def latest(
+    connection: sqlite3.Connection,
+    sha256: str,
+    frame: int | None,
+    hand: Hand,
+    *,
+    own: bool,
+) -> Doer | None:
+    """Return the latest act that stands, of one's own or of others, as it is seen on a frame."""
+    for edit in reversed(stacks(connection, sha256, frame).undo):
+        if _is_own(connection, edit, hand) == own:
+            found = act_of(connection, edit)
+            who = connection.execute("SELECT rater, at FROM edits WHERE id = ?", (edit,)).fetchone()
+            return Doer(found.first, found.label, *who)
+    return None
+
+
+def is_standing(connection: sqlite3.Connection, act: int) -> bool:
+    """Tell whether an act has not been undone."""
+    row = connection.execute(
+        "SELECT kind FROM edits WHERE target = ? ORDER BY id DESC LIMIT 1", (act,)
+    ).fetchone()
+    return row is None or row[0] != "undo"
+
+
+def _is_own(connection: sqlite3.Connection, edit: int, hand: Hand, *, turned: bool = False) -> bool:
+    """Tell whether an edit (or the latest turn of it) is the work of this hand."""
+    column = "target" if turned else "id"
+    number, rater, window = connection.execute(
+        f"SELECT id, rater, window FROM edits WHERE {column} = ? ORDER BY id DESC LIMIT 1", (edit,)
+    ).fetchone()
+    if window and window == hand.window:
+        return rater in ("", hand.rater)  # a name may be given after the first edits
+    return bool(number <= hand.since and rater == hand.rater)
+
+
 def _turn_act(
-    connection: sqlite3.Connection, kind: Turn, act: Act, sha256: str, here: int, rater: str
+    connection: sqlite3.Connection, kind: Turn, act: Act, sha256: str, rater: str
 ) -> Step | None:
-    members = connection.execute(
-        "SELECT id, frame FROM edits WHERE id BETWEEN ? AND ? AND sha256 = ? AND kind = 'do' "
-        "ORDER BY id",
-        (act.first, act.last, sha256),
-    ).fetchall()
-    if kind == "undo":
-        members.reverse()
     done: list[Entry] = []
     left: set[int] = set()
-    for edit, frame in members:
+    for edit, frame in _members(connection, act, sha256, turned=kind == "undo"):
         known = stacks_of(connection, sha256, frame)
         if edit not in (known.undo if kind == "undo" else known.redo):
             if kind == "redo" and edit not in known.undo:
                 left.add(frame)  # an act of its own came after the undo
             continue
-        changes = _turned(history.changes_of(connection, edit), kind)
         cells = history.cells(connection, sha256, frame)
-        if any(cells.get(c.name) != c.before for c in changes if not c.name.startswith(SCAN)):
+        changes = _turned(history.changes_of(connection, edit), kind)
+        # Work of others has brought the frame into review already.
+        changes = tuple(c for c in changes if c.name != REVIEW or cells.get(REVIEW) != c.after)
+        if _is_changed_since(cells, changes):
             left.add(frame)
             continue
         if kind == "undo" and edit != known.undo[-1]:
@@ -180,12 +311,36 @@ def _turn_act(
         done.append(entry)
     if not done:
         return None
-    put_act(connection, done[0].id, act.label)
+    if len(done) > 1:
+        name_act(connection, [entry.id for entry in done], act.label)
     label = act.label
-    if left - {here}:
-        names = ", ".join(str(f + 1) for f in sorted(left - {here, WHOLE}))
+    if left:
+        names = ", ".join(str(f + 1) for f in sorted(left - {WHOLE}))
         label += f" (not on {f'frame {names}' if names else 'the scan'}: changed since)"
     return Step(tuple(done), label)
+
+
+def _members(
+    connection: sqlite3.Connection, act: Act, sha256: str, *, turned: bool
+) -> Iterator[tuple[int, int]]:
+    """Yield the edits of an act on a scan with their frames, the last one first if turned."""
+    for edit in reversed(act.edits) if turned else act.edits:
+        row = connection.execute(
+            "SELECT frame FROM edits WHERE id = ? AND sha256 = ? AND kind = 'do'", (edit, sha256)
+        ).fetchone()
+        if row is not None:
+            yield edit, row[0]
+
+
+def _is_changed_since(cells: history.Cells, changes: Iterable[Change]) -> bool:
+    """Tell whether cells are no longer what a change begins with, or hold what is locked."""
+    for name, before, after in changes:
+        if not name.startswith(SCAN) and cells.get(name) != before:
+            return True
+        what, _, uid = name.partition("/")
+        if what == "record" and after is None and f"lock/{uid}" in cells:
+            return True
+    return False
 
 
 def restore(

@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from napari_fada.errors import NotWrittenError, ProjectDamagedError, ProjectError
-from napari_fada.records import schema
+from napari_fada.records import schema, writing
 from napari_fada.records.annotation import now
 from napari_fada.records.flushing import Flusher
 
@@ -86,13 +86,13 @@ class Store:
                 self._copy = None
 
     @contextmanager
-    def read(self) -> Iterator[sqlite3.Connection]:
+    def read(self) -> Iterator[writing.Connection]:
         """Give the connection for looking, with errors explained."""
         with self.lock, _explained(self.path):
             yield self.connection
 
     @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
+    def write(self) -> Iterator[writing.Connection]:
         """Give the connection inside a transaction: all of it is kept, or nothing is.
 
         Inside another such block of the same thread it is a part of that one's transaction.
@@ -210,7 +210,7 @@ class Store:
         finally:
             connection.close()
 
-    def _connect(self) -> tuple[sqlite3.Connection, bool]:
+    def _connect(self) -> tuple[writing.Connection, bool]:
         """Open for writing if that is possible, else for looking."""
         if self.look:
             return self._brought_up_to_look(), False
@@ -234,7 +234,7 @@ class Store:
             schema.migrate(connection)
         return connection, True
 
-    def _brought_up_to_look(self) -> sqlite3.Connection:
+    def _brought_up_to_look(self) -> writing.Connection:
         """Open for looking; an older file that cannot be written is brought up in a copy."""
         connection = self._open_to_look()
         if schema.version(connection) == len(schema.MIGRATIONS):
@@ -251,7 +251,7 @@ class Store:
             self._copy = tempfile.TemporaryDirectory(prefix="napari-fada-")
         return Path(self._copy.name)
 
-    def _open_to_look(self) -> sqlite3.Connection:
+    def _open_to_look(self) -> writing.Connection:
         uri = self.path.absolute().as_uri()
         try:
             connection = self._open(f"{uri}?mode=ro")
@@ -272,13 +272,14 @@ class Store:
             shutil.copyfile(source, copy.with_name(source.name))
         return self._open(f"{copy.as_uri()}?mode=rw")
 
-    def _open(self, uri: str) -> sqlite3.Connection:
+    def _open(self, uri: str) -> writing.Connection:
         return sqlite3.connect(
             uri,
             uri=True,
             timeout=self._timeout,
             isolation_level=None,
             check_same_thread=False,  # self.lock lets one thread in at a time
+            factory=writing.Connection,
         )
 
 

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass, field
-from itertools import groupby
-from operator import itemgetter
-from typing import Any
 
-from napari_fada.records import history, linking, standing, tables
+from napari_fada.records import history, linking, standing, steps, tables
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.history import SCAN, WHOLE, Action
 from napari_fada.records.rows import Report
@@ -20,14 +17,18 @@ from napari_fada.records.rows import Report
 PAGE = 200
 
 _TURNED = "SELECT kind FROM edits t WHERE t.target = e.id ORDER BY t.id DESC LIMIT 1"
-_ACT = "SELECT first FROM acts WHERE first <= e.id AND last >= e.id ORDER BY first DESC LIMIT 1"
+_MATCHING = (
+    "e.sha256 = :scan AND (:frame IS NULL OR e.frame IN (:frame, :whole)) "
+    "AND (:rater IS NULL OR e.rater = :rater)"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """What one act did.
 
-    ``first`` and ``last`` are its edits; ``undone`` says that it does not count now.
+    ``first`` and ``last`` are the ends of its edits, between which there may be others';
+    ``undone`` says that it does not count now.
     """
 
     first: int
@@ -80,22 +81,37 @@ def lines(
     before : int, optional
         ``first`` of the last line that is known already.
     limit : int
-        So many edits are read at most; an act is never cut in two.
+        So many edits are read at a time; an act is never cut in two.
     """
-    rows = connection.execute(
-        f"SELECT coalesce(({_ACT}), e.id), e.id, e.frame, e.kind, e.label, e.rater, e.at, "
-        f"({_TURNED}) FROM edits e WHERE e.sha256 = :scan AND (:before IS NULL OR e.id < :before) "
-        "AND (:frame IS NULL OR e.frame IN (:frame, :whole)) AND (:rater IS NULL OR "
-        "e.rater = :rater) ORDER BY e.id DESC LIMIT :limit",
-        {
-            **{"scan": sha256, "frame": frame, "whole": WHOLE},
-            **{"rater": rater, "before": before, "limit": limit},
-        },
-    ).fetchall()
-    return [
-        _line(connection, sha256, first, list(group))
-        for first, group in groupby(rows, key=itemgetter(0))
-    ]
+    wanted = {"scan": sha256, "frame": frame, "whole": WHOLE, "rater": rater}
+    found: list[Line] = []
+    begins: dict[int, int] = {}
+    while not found:
+        rows = connection.execute(
+            f"SELECT p.act, e.id, e.frame, e.kind, e.label, e.rater, e.at, ({_TURNED}) "
+            "FROM edits e LEFT JOIN parts p ON p.edit = e.id "
+            f"WHERE {_MATCHING} AND (:before IS NULL OR e.id < :before) "
+            "ORDER BY e.id DESC LIMIT :limit",
+            {**wanted, "before": before, "limit": limit},
+        ).fetchall()
+        if not rows:
+            break
+        for act, edit, of_frame, kind, label, of_rater, at, turned in rows:
+            if act is None:
+                undone = turned == "undo"
+                found.append(Line(edit, edit, kind, (of_frame,), label, of_rater, at, undone))
+                continue
+            # An act stands where it began: others may have been at work in between.
+            if act not in begins:
+                begins[act] = connection.execute(
+                    "SELECT min(e.id) FROM parts p JOIN edits e ON e.id = p.edit "
+                    f"WHERE p.act = :act AND {_MATCHING}",
+                    {**wanted, "act": act},
+                ).fetchone()[0]
+            if begins[act] == edit:
+                found.append(_line(connection, sha256, edit))
+        before = rows[-1][1]
+    return found
 
 
 def raters(connection: sqlite3.Connection, sha256: str) -> list[str]:
@@ -115,30 +131,28 @@ def at(connection: sqlite3.Connection, sha256: str, frame: int, edit: int) -> Pa
     return Past(frame, edit, shown, standing.report(connection, cells))
 
 
-def is_about_scan(connection: sqlite3.Connection, first: int, last: int) -> bool:
-    """Tell whether an act says something about the scan as a whole, beyond its state of review."""
-    row = connection.execute(
-        "SELECT 1 FROM edits e JOIN changes c ON c.edit = e.id WHERE e.id BETWEEN ? AND ? AND "
-        "(e.frame = ? OR (c.name GLOB ? AND c.name <> ?)) LIMIT 1",
-        (first, last, WHOLE, f"{SCAN}*", SCAN + history.REVIEW),
+def is_about_scan(connection: sqlite3.Connection, edit: int) -> bool:
+    """Tell whether an edit's act says something about the whole scan, beyond its review state."""
+    return any(
+        connection.execute(
+            "SELECT 1 FROM edits e JOIN changes c ON c.edit = e.id WHERE e.id = ? AND "
+            "(e.frame = ? OR (c.name GLOB ? AND c.name <> ?)) LIMIT 1",
+            (part, WHOLE, f"{SCAN}*", SCAN + history.REVIEW),
+        ).fetchone()
+        for part in steps.act_of(connection, edit).edits
+    )
+
+
+def _line(connection: sqlite3.Connection, sha256: str, edit: int) -> Line:
+    act = steps.act_of(connection, edit)
+    rows = connection.execute(
+        "SELECT id, frame FROM edits WHERE sha256 = ?1 AND (id = ?2 OR id IN "
+        "(SELECT edit FROM parts WHERE act = (SELECT act FROM parts WHERE edit = ?2))) ORDER BY id",
+        (sha256, edit),
+    ).fetchall()
+    kind, rater, at = connection.execute(
+        "SELECT kind, rater, at FROM edits WHERE id = ?", (edit,)
     ).fetchone()
-    return row is not None
-
-
-def _line(
-    connection: sqlite3.Connection, sha256: str, first: int, rows: list[tuple[Any, ...]]
-) -> Line:
-    _, _, _, kind, label, rater, at, _ = rows[-1]
-    last, frames = rows[0][1], [row[2] for row in rows]
-    undone = all(row[7] == "undo" for row in rows)
-    act = connection.execute("SELECT last, label FROM acts WHERE first = ?", (first,)).fetchone()
-    if act is not None:
-        last, label = act
-        frames = [
-            row[0]
-            for row in connection.execute(
-                "SELECT DISTINCT frame FROM edits WHERE id BETWEEN ? AND ? AND sha256 = ?",
-                (first, last, sha256),
-            )
-        ]
-    return Line(first, last, kind, tuple(sorted(frames)), label, rater, at, undone)
+    undone = not any(steps.is_standing(connection, part) for part, _ in rows)
+    frames = tuple(sorted({frame for _, frame in rows}))
+    return Line(edit, rows[-1][0], kind, frames, act.label, rater, at, undone)

@@ -163,6 +163,6 @@ def keep(job: Job, reading: Reading, phase: Phase) -> None:
     """
     found = phase in ("detect", "segment") and reading.phases[phase].state in ("done", "empty")
     show = job.show if found else "add"
-    job.project.save_reading(reading, show=show, ran=(phase,))
+    job.project.save_reading(reading, show=show, ran=(phase,), again=job.again)
     if found:
         job.kept.update(a.uid for a in reading.annotations)

@@ -62,6 +62,7 @@ class Job:
     phases: tuple[Phase, ...] = PHASES
     previous: Reading | None = None
     show: Instead = "replace"
+    again: bool = False  # the frame showed a reading before
     cancel: threading.Event = field(default_factory=threading.Event)
     gated: bool = False
     gate: Gate = field(default_factory=Gate)
@@ -106,7 +107,9 @@ def _batched(events: Iterator[Any], job: Job) -> Generator[Any, None, None]:
         if isinstance(event, PhaseFinished):
             raster.prepare(event.reading.annotations, (job.scan.height, job.scan.width))
         if isinstance(event, ReadingFinished):
-            job.project.save_reading(event.reading, show=_show(job, event), ran=job.ran)
+            job.project.save_reading(
+                event.reading, show=_show(job, event), ran=job.ran, again=job.again
+            )
             yield Saved(event.reading, event.cancelled)
         elif not isinstance(event, PhaseToken):
             yield event
@@ -177,10 +180,11 @@ class Runner:
         try:
             job = Job(session.project, session.scan, session.frame, model, phases, show=show)
             job.gated = gated
+            at = (session.scan.sha256, session.frame)
+            shown = session.project.shown_reading(*at)
+            job.again = shown is not None
             if phases != PHASES:
-                at = (session.scan.sha256, session.frame)
                 readings = session.project.readings(*at)
-                shown = session.project.shown_reading(*at)
                 job.previous = shown or (readings[-1] if readings else None)
         except FadaError as error:
             session.say_error(error)

@@ -1,8 +1,8 @@
 """Work over the frames of a clip, as generators of events: copy, interpolate, follow.
 
-They run in a worker thread (or a script). Each frame is one transaction of the project and one
-step of undo there; all frames of one call share their label. Cancelling takes effect before the
-next frame; what was done until then stays.
+They run in a worker thread (or a script). Each frame is one transaction of the project; all
+frames of one call are one step of undo. Cancelling takes effect before the next frame; what was
+done until then stays, and is that step.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from napari_fada.records.cine.interpolate import between
 from napari_fada.records.cine.matching import pairs
 from napari_fada.records.deriving import Derived, is_judged
 from napari_fada.records.project import Project
+from napari_fada.records.steps import Growing
 
 Decode = Callable[[int], npt.NDArray[np.uint8]]
 
@@ -90,8 +91,8 @@ class Finished:
             said.append(self.problem)
         if any(o.reopened for o in self.outcomes):
             said.append("The scan was finished; it is in review again.")
-        if self.added:
-            said.append("Undo: on each frame.")
+        if len(frames) > 1:
+            said.append("One undo takes all of it back.")
         return " ".join(said)
 
 
@@ -226,6 +227,7 @@ def follow(
     going = [track.begin(r, before) for r in _chosen(project, sha256, source, uids)]
     lost: list[Lost] = []
     outcomes: list[Derived] = []
+    act = Growing()
     cancelled, problem = False, ""
     for number, frame in enumerate(targets, start=1):
         if not going:
@@ -242,9 +244,8 @@ def follow(
             ]
             going = [s for _, s in steps if isinstance(s, track.Track)]
             wishes = {id(t): _proposal(t.annotation, "flow") for t in going}
-            outcome = project.derive(
-                sha256, frame, wishes.values(), label=f"followed from frame {source + 1}"
-            )
+            label = f"followed from frame {source + 1}"
+            outcome = project.derive(sha256, frame, wishes.values(), label=label, act=act)
         except FadaError as error:
             problem = str(error)
             break
@@ -313,13 +314,14 @@ def _put(
     lost: Sequence[Lost] = (),
 ) -> Iterator[Event]:
     outcomes: list[Derived] = []
+    act = Growing()
     cancelled, problem = False, ""
     for number, frame in enumerate(targets, start=1):
         if cancel is not None and cancel.is_set():
             cancelled = True
             break
         try:
-            outcomes.append(project.derive(sha256, frame, wishes(frame), label=label))
+            outcomes.append(project.derive(sha256, frame, wishes(frame), label=label, act=act))
         except ProjectError as error:
             problem = str(error)
             break

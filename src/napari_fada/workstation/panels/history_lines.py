@@ -11,7 +11,7 @@ from qtpy.QtGui import QColor, QFont, QPainter, QPalette
 from qtpy.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from napari_fada.records.history import WHOLE
-from napari_fada.records.timeline import PAGE, Line
+from napari_fada.records.timeline import Line
 from napari_fada.workstation.theme import PAST
 
 NO_INDEX = QModelIndex()
@@ -65,7 +65,7 @@ class LinesModel(QAbstractListModel):
 
     def _next(self) -> list[Line | str]:
         found = self._read(self._last.first if self._last else None)
-        self._more = sum(line.last - line.first + 1 for line in found) >= PAGE
+        self._more = bool(found)
         rows: list[Line | str] = []
         under = heading(self._last.at) if self._last else ""
         for line in found:
