@@ -55,6 +55,7 @@ def project(labelled: Path, tmp_path: Path) -> Path:
         "by_class": {"head": 6},
         "reviewed": 0,
         "left_open": {},
+        "fitted": 0,
         "problems": [],
     }
     return path

@@ -281,6 +281,8 @@ def bring_in(
             say(f"{summary.reviewed} images are reviewed now.")
         elif summary.records:
             say("No one has reviewed them here: bring in with --reviewed, or: project accept")
+        if summary.fitted:
+            say(f"  {summary.fitted} boxes lay off their outlines: they lie around them now")
         for reason, count in summary.left_open.items():
             say(f"  left open: {count} images, {reason}")
         for problem in summary.problems:

@@ -156,14 +156,18 @@ class CocoWriter:
             uid: {m.name: {"value": round(m.value, 3), "unit": m.unit} for m in rows}
             for uid, rows in (by_record(frame) if frame.spacing_mm else {}).items()
         }
-        for record in frame.annotations:
+        boxed, doubles = frame.boxes, frame.doubles
+        written = [a for a in frame.annotations if a.uid not in doubles]  # a structure is one row
+        for record in written:
             self._annotations += 1
             found = annotation_object(record, size, polygons=self._polygons)
             if record.uid in numbers:
                 found["attributes"]["measurements"] = numbers[record.uid]
+            if record.uid in boxed and boxed[record.uid].uid in doubles:
+                found["attributes"]["box"] = about_record(boxed[record.uid])
             tally.notes[EMPTY] += record.kind == "polygon" and not found["area"]
             side.annotations.put({"id": self._annotations, "image_id": self._images, **found})
-        tally.written[ANNOTATIONS] += len(frame.annotations)
+        tally.written[ANNOTATIONS] += len(written)
 
     def finish(self, tally: Tally) -> None:
         """Put the files together; a data set without images has one with empty lists."""

@@ -22,7 +22,7 @@ from napari_fada.exchange.jsonfiles import as_list, as_number, as_object, read_j
 from napari_fada.exchange.staging import OWN_FILES
 from napari_fada.exchange.writers import Problem, ReadOptions, told
 from napari_fada.records.annotation import Annotation, Point, Ring
-from napari_fada.records.geometry import mask_to_annotation
+from napari_fada.records.geometry import bounds, mask_to_annotation
 from napari_fada.scans.source import MAX_PIXELS
 
 
@@ -164,7 +164,7 @@ class _File:
             if what:
                 yield self._problem(where, f"{record.category} {what}")
             if found:
-                kept.append(found)
+                kept += [found, *_box_of(found, row)]
         frame = FrameRecords(image.name, image.width, image.height, tuple(kept))
         yield frame_with_about(frame, image.about)
 
@@ -182,6 +182,14 @@ class _File:
         about = row.get("attributes")
         record = with_corners(record, row)
         return with_about(record, about if isinstance(about, dict) else {})
+
+
+def _box_of(outline: Annotation, row: Mapping[str, Any]) -> Iterator[Annotation]:
+    """Yield the record of the box that is one with an outline, if our export names it."""
+    about = row.get("attributes")
+    box = about.get("box") if isinstance(about, dict) else None
+    if isinstance(box, dict) and outline.kind == "polygon":
+        yield with_about(Annotation(outline.category, "box", bounds(outline)), box)
 
 
 @dataclass

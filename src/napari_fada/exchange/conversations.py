@@ -56,7 +56,11 @@ def to_lines(frame: FrameRecords, prompts: Prompts) -> tuple[list[Line], Tally]:
     outlined: set[str] = set()
     for task in ("segment", "detect", "keypoints"):  # outlines first: boxes refer to them
         for classes in filter(None, frame.asked.get(task, ())):
-            found = build_items(task, frame.annotations, classes, size, tally, outlined=outlined)
+            found = build_items(
+                *(task, frame.annotations, classes, size, tally),
+                outlined=outlined,
+                unlinked=frame.unlinked,
+            )
             asked[task, classes] = found
             if task == "segment":
                 outlined |= {item.record.uid for item in found}

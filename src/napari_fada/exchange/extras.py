@@ -71,6 +71,7 @@ def about_frame(frame: FrameRecords) -> dict[str, Any]:
         "frame": frame.frame,
         "spacing_mm_yx": list(frame.spacing_mm) if frame.spacing_mm else None,
         "spacing_origin": frame.spacing_origin,
+        "unlinked": dict(frame.unlinked),
     }
     return {key: value for key, value in found.items() if value or key == "frame"}
 
@@ -108,8 +109,14 @@ def frame_with_about(frame: FrameRecords, about: Mapping[str, Any]) -> FrameReco
         fields={k: told[k] for k in INTERPRETATION_KEYS if isinstance(told.get(k), str)},
         asked=_asked(about.get("asked")),
         spacing_mm=mm,
+        unlinked=_texts(about.get("unlinked")),
         **texts,
     )
+
+
+def _texts(value: Any) -> dict[str, str]:
+    pairs = value.items() if isinstance(value, dict) else ()
+    return {k: v for k, v in pairs if isinstance(k, str) and isinstance(v, str)}
 
 
 def notes_by_image(path: Path) -> dict[str, Mapping[str, Any]]:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from napari_fada.exchange.items import AskTask
+from napari_fada.records import structures
 from napari_fada.records.annotation import Annotation
+from napari_fada.records.linking import APART, distance
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ class FrameRecords:
         What the files call a class, where that is a number: value of a mask to class.
     source : Path or None
         The scan's own file, for forms that refer to it. It is no part of any data set.
+    unlinked : mapping of uid to uid
+        Boxes that an expert set apart, each with its outline.
     """
 
     image: str
@@ -89,3 +93,15 @@ class FrameRecords:
     answered: Answered | None = None
     source: Path | None = None
     said: Mapping[str, str] = field(default_factory=dict)
+    unlinked: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def boxes(self) -> dict[str, Annotation]:
+        """The boxes of outlines, by the uid of the outline: they show the same structure."""
+        return structures.boxes(self.annotations, self.unlinked)
+
+    @property
+    def doubles(self) -> frozenset[str]:
+        """The boxes that say no more than the outline beside them."""
+        found = structures.pairs(self.annotations, self.unlinked)
+        return frozenset(box.uid for outline, box in found if distance(outline, box) <= APART)

@@ -24,6 +24,7 @@ from napari_fada.exchange.spool import Spool
 from napari_fada.exchange.writers import Format, Problem, ReadOptions
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.incoming import Reviewed, close_scans, take_in
+from napari_fada.records.linking import UNLINKED, apart
 from napari_fada.records.project import KEEP, Project
 from napari_fada.records.rows import Act
 from napari_fada.scans import Identity, Scan, open_scan
@@ -89,7 +90,8 @@ class ImportSummary:
 
     ``known`` are records that were in the project already, ``by_class`` counts those that are
     new; ``problems`` are what could not be read. ``reviewed`` counts the images that are reviewed
-    now, ``left_open`` those that are not although it was asked for, by reason.
+    now, ``left_open`` those that are not although it was asked for, by reason. ``fitted`` boxes lay
+    off their outlines and were put around them.
     """
 
     images: int
@@ -99,6 +101,7 @@ class ImportSummary:
     problems: tuple[str, ...] = ()
     reviewed: int = 0
     left_open: dict[str, int] = field(default_factory=dict)
+    fitted: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready form."""
@@ -109,6 +112,7 @@ class ImportSummary:
             "by_class": self.by_class,
             "reviewed": self.reviewed,
             "left_open": self.left_open,
+            "fitted": self.fitted,
             "problems": list(self.problems),
         }
 
@@ -283,6 +287,7 @@ def carry_out_steps(
     label = f"Imported from {plan.source}{' as reviewed' if reviewed else ''}"
     with project.together(label, made_by="import"):
         for number, item in enumerate(plan.items, 1):
+            counts["fitted"] += len(apart(item.frame.annotations, item.frame.unlinked))
             new = _bring_in(project, item, label, closed)
             counts["images"] += 1
             counts["known"] += len(item.frame.annotations) - len(new)
@@ -299,6 +304,7 @@ def carry_out_steps(
         problems=(*map(str, plan.problems), *more),
         reviewed=sum(map(len, closed.frames.values())) if closed else 0,
         left_open=dict(closed.left) if closed else {},
+        fitted=counts["fitted"],
     )
 
 
@@ -308,8 +314,9 @@ def _bring_in(
     """Bring one image in; return the records that are new to the project."""
     frame, sha256 = item.frame, item.scan.sha256
     project.add_scan(item.scan)
-    asked = {f"asked/{task}": json.dumps(lists) for task, lists in frame.asked.items()}
-    act = Act(frame.frame, states=asked, scan_states=_scale(project, item), label=label)
+    states = {f"asked/{task}": json.dumps(lists) for task, lists in frame.asked.items()}
+    states |= _apart(project, frame)
+    act = Act(frame.frame, states=states, scan_states=_scale(project, item), label=label)
     new = take_in(project, sha256, act, frame.annotations, closed)
     if frame.fields or frame.view:
         said: Mapping[str, str] = frame.fields
@@ -317,6 +324,12 @@ def _bring_in(
             *(sha256, frame.frame), fields=said, view=frame.view or KEEP, by_person=False
         )
     return new
+
+
+def _apart(project: Project, frame: FrameRecords) -> dict[str, str]:
+    """Return the cells of boxes that an expert set apart, of records that are new here."""
+    fresh = {a.uid for a in frame.annotations if project.record(a.uid) is None}
+    return {UNLINKED + box: of for box, of in frame.unlinked.items() if {box, of} <= fresh}
 
 
 def _scale(project: Project, item: Item) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from napari_fada.records.annotation import Annotation, Ring, new_uid
+from napari_fada.records.annotation import Annotation, Point, Ring, new_uid
 from napari_fada.records.geometry import (
     GridPoint,
     corner_rings,
@@ -17,6 +17,7 @@ from napari_fada.records.geometry import (
     pixels_to_grid,
     simplify,
 )
+from napari_fada.records.structures import NONE, boxes
 
 AskTask = Literal["detect", "segment", "keypoints"]
 GridRing = tuple[GridPoint, ...]
@@ -28,6 +29,7 @@ MAX_ITEMS, MAX_VERTICES = 50, 64
 TOO_SMALL = "structures smaller than the 0–1000 grid can say"
 TOO_MANY = f"structures beyond the {MAX_ITEMS} that an answer may hold"
 HOLES = "holes in polygons (the form has none)"
+PARTS = "structures in several parts (one object in detect, one for each part in segment)"
 SIMPLIFIED = f"polygons reduced to {MAX_VERTICES} vertices"
 
 
@@ -87,6 +89,7 @@ def build_items(
     tally: Tally,
     *,
     outlined: Container[str] = (),
+    unlinked: Mapping[str, str] = NONE,
 ) -> list[Item]:
     """Write the objects that answer one question.
 
@@ -107,13 +110,15 @@ def build_items(
         Takes what could not be written.
     outlined : container of uid
         Polygons whose outline is written elsewhere: their boxes are marked as derived.
+    unlinked : mapping of uid to uid
+        Boxes that were set apart, each with its outline.
     """
     items: list[Item] = []
     for place, record in enumerate(annotations):
         if record.category in classes:
             items += _build(task, record, place, size, tally, record.uid in outlined)
     if task == "detect":
-        items = _without_doubles(items)
+        items = _without_doubles(items, unlinked)
     items.sort(key=lambda i: (classes.index(i.record.category), i.answer["bbox_2d"][0], i.place))
     if len(items) > MAX_ITEMS:
         tally.left_out[TOO_MANY] += len(items) - MAX_ITEMS
@@ -134,13 +139,16 @@ def _build(
             return [_keypoints(record, place, size)]
         return []
     if record.kind == "polygon" and task == "segment":
+        parts = _parts(record, size, tally)
+        if len(parts) > 1:
+            tally.notes[PARTS] += 1
         return [
             Item(
                 {"bbox_2d": list(box), "label": name, "mask": [list(p) for p in ring]},
                 record,
                 place,
             )
-            for ring, box in _parts(record, size, tally)
+            for ring, box in parts
         ]
     if task != "detect":
         return []
@@ -204,13 +212,30 @@ def _on_grid(points: Ring, size: tuple[int, int], tally: Tally, category: str) -
         fewer = simplify(Annotation(category, "polygon", points), 1.0)
         ring = _without_repeats(pixels_to_grid(fewer.points, *size))
     outline = Annotation("", "polygon", tuple((float(x), float(y)) for x, y in ring))
-    tolerance = 0.5
-    while len(ring) > MAX_VERTICES:
-        ring = _without_repeats(pixels_to_grid(simplify(outline, tolerance).points, 1000, 1000))
+    found, tolerance = ring, 0.5
+    while len(found) > MAX_VERTICES:
+        fewer = _without_repeats(pixels_to_grid(simplify(outline, tolerance).points, 1000, 1000))
+        found = _with_ends(fewer, ring)
         tolerance *= 1.25
         if tolerance > 1000:  # an outline that crosses itself at every vertex
-            return ring[:MAX_VERTICES]
-    return ring
+            return found[:MAX_VERTICES]
+    return found
+
+
+def _with_ends(fewer: GridRing, ring: GridRing) -> GridRing:
+    """Return a ring that was reduced with the vertices that its box touches: the box stays."""
+    at, kept = 0, set()
+    for point in fewer:
+        if point not in ring[at:]:
+            return fewer
+        at = ring.index(point, at)
+        kept.add(at)
+    for axis in (0, 1):
+        values = [p[axis] for p in ring]
+        for end in (min(values), max(values)):
+            if all(ring[i][axis] != end for i in kept):
+                kept.add(values.index(end))
+    return tuple(ring[i] for i in sorted(kept))
 
 
 def _without_repeats(ring: GridRing) -> GridRing:
@@ -240,38 +265,19 @@ def _box(points: Iterable[GridPoint]) -> GridBox:
     return min(xs), min(ys), max(xs), max(ys)
 
 
-def _without_doubles(items: Sequence[Item]) -> list[Item]:
-    """Drop boxes worked out from polygons that have a box of their own class beside them."""
-    own = [i for i in items if not i.derived]
-    taken: set[int] = set()
-    kept = list(own)
-    for item in items:
-        if not item.derived:
-            continue
-        partner = next(
-            (
-                n
-                for n, box in enumerate(own)
-                if n not in taken
-                and box.record.category == item.record.category
-                and _overlap(box.answer["bbox_2d"], item.answer["bbox_2d"]) >= 0.5
-            ),
-            None,
-        )
-        if partner is None:
-            kept.append(item)
-        else:
-            taken.add(partner)
-    return kept
+def _without_doubles(items: Sequence[Item], unlinked: Mapping[str, str]) -> list[Item]:
+    """Drop boxes worked out from polygons that have a box of their own.
 
+    Which do is told on the grid, so that it is told alike of what is read back.
+    """
+    places = {id(i.record): i.answer["bbox_2d"] for i in items}
 
-def _overlap(a: Sequence[int], b: Sequence[int]) -> float:
-    wide = min(a[2], b[2]) - max(a[0], b[0])
-    high = min(a[3], b[3]) - max(a[1], b[1])
-    if wide <= 0 or high <= 0:
-        return 0.0
-    both = wide * high
-    return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
+    def place(record: Annotation) -> tuple[Point, Point]:
+        x1, y1, x2, y2 = map(float, places[id(record)])
+        return (x1, y1), (x2, y2)
+
+    boxed = boxes([i.record for i in items], unlinked, place)
+    return [i for i in items if i.record.kind != "polygon" or i.record.uid not in boxed]
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from typing import Any
 from napari_fada.exchange.conversations import Line, Prompts, to_lines
 from napari_fada.exchange.frames import FrameRecords
 from napari_fada.exchange.items import Tally
+from napari_fada.records.linking import following
 
 SAME = "questions that the model answered as the expert does (no pair)"
 NOT_ASKED = "questions that the model was not asked (no pair)"
@@ -57,7 +58,9 @@ def pairs(frame: FrameRecords, prompts: Prompts, tally: Tally) -> Iterator[Pair]
     if said is None:
         tally.left_out[NOT_ASKED] += len(lines)
         return
-    own = replace(frame, annotations=frame.answers, fields=said.fields, view=said.view)
+    # As it was shown: a box that nobody has judged is that around its outline.
+    shown = tuple(following(frame.answers))
+    own = replace(frame, annotations=shown, fields=said.fields, view=said.view, unlinked={})
     answers = {_key(line): answer_of(line) for line in to_lines(own, prompts)[0]}
     for line in lines:
         meta = line["meta"]

@@ -15,6 +15,7 @@ from napari_fada.exchange.conversations import ASK_TASKS
 from napari_fada.exchange.frames import Answered, FrameRecords
 from napari_fada.exchange.items import AskTask, Tally
 from napari_fada.exchange.request import Selection
+from napari_fada.records import linking
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.project import Project
 from napari_fada.records.reading import Reading
@@ -32,6 +33,7 @@ OTHER_VIEW = "frames of other views"
 NOT_REVIEWED = "frames whose review is open"
 NEGATIVE = "frames without structures"
 UNJUDGED = "frames on which no one has judged anything"
+FITTED = "boxes that lay off their outlines, written as the boxes around them"
 PARTLY = "frames with open proposals: what they are about is not known to be absent there"
 
 _KIND: Mapping[AskTask, tuple[str, ...]] = {
@@ -72,6 +74,7 @@ def select(
     if wish.reviewed and not reviewed:
         tally.left_out[NOT_REVIEWED] += 1
         return None
+    free = linking.unlinked(state)
     standing = now.annotations
     rejected = [a for a in standing if a.status == "rejected"]
     known = vocabulary().by_name
@@ -88,6 +91,8 @@ def select(
         tally.left_out[reason] += len(new)
         gone |= {a.uid for a in new}
     kept = [a for a in standing if a.uid not in gone]
+    tally.notes[FITTED] += len(linking.apart(kept, free))
+    kept = linking.as_one(kept, free)
     open_ = apart[PENDING]
 
     said = report.fields if wish.proposals or reviewed or report.expert_fields else {}
@@ -131,6 +136,7 @@ def select(
         answers=reading.annotations if reading else (),
         answered=_answered(reading),
         source=scan.path,
+        unlinked={box: outline for box, outline in free.items() if box in {a.uid for a in kept}},
     )
 
 

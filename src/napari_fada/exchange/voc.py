@@ -40,9 +40,12 @@ def to_xml(frame: FrameRecords, tally: Tally, *, dataset: str = "") -> Element:
         SubElement(size, name).text = str(value)
     SubElement(root, "segmented").text = "0"
     SubElement(root, "fada").text = json.dumps(about_frame(frame), ensure_ascii=False)
+    boxed = frame.boxes
     for record in frame.annotations:
         if record.kind == "keypoints":
             tally.left_out[POINTS] += 1
+            continue
+        if record.uid in boxed:  # it is one object with its box
             continue
         tally.notes[OUTLINES] += record.kind == "polygon"
         (x1, y1), (x2, y2) = bounds(record)

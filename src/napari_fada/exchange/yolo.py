@@ -91,15 +91,16 @@ def rows(frame: FrameRecords, task: str, tally: Tally) -> list[_Row]:
     """Return the lines of a frame, without the class numbers."""
     size = (frame.width, frame.height)
     found: list[_Row] = []
+    boxed, doubles = frame.boxes, frame.doubles
     for record in frame.annotations:
         if task == "detect":
             if record.kind == "keypoints":
                 tally.left_out[POINTS] += 1
-            else:
+            elif record.uid not in boxed:  # else it is one object with its box
                 found.append(_Row(record, box_row(record, size)))
         elif task == "segment":
             if record.kind != "polygon":
-                tally.left_out[NO_OUTLINE] += 1
+                tally.left_out[NO_OUTLINE] += record.uid not in doubles
                 continue
             rings, outer = polygon_rings(record, size), outer_rings(record)
             tally.left_out[HOLES] += len(rings) - len(outer)

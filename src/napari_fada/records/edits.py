@@ -95,6 +95,7 @@ def edit(connection: sqlite3.Connection, sha256: str, act: Act, *, rater: str) -
         *(entry, tuple(act.add), new, rejected),
         apart=tuple(new.get(u, live[u]) for u in apart if u in live),
         fitted=tuple(a for a, b in zip(act.add, given.add, strict=False) if a is not b),
+        along=tuple(live[u] for u in remove if u not in given.remove),
     )
 
 

@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
+from napari_fada.records import linking
 from napari_fada.records.annotation import Annotation, Status
 from napari_fada.records.conflicts import require_decided
 from napari_fada.records.edits import CLOSED, FINISHED, LOCK, REASON, locked_uids
-from napari_fada.records.linking import unlinked
 from napari_fada.records.project import Project
 from napari_fada.records.rows import WHOLE, Act, Edit
 from napari_fada.records.summary import States, state_of
@@ -85,7 +85,7 @@ def frame_review(project: Project, sha256: str, frame: int) -> FrameReview:
         frozenset(locked_uids(cells)),
         {n.removeprefix(REASON): v for n, v in cells.items() if n.startswith(REASON)},
         cells.get("review", ""),
-        unlinked(cells),
+        linking.unlinked(cells),
     )
 
 
@@ -134,6 +134,22 @@ def set_locked(
         label=f"{_named(chosen)} {'locked' if locked else 'unlocked'}",
     )
     return project.act(sha256, act)[0]
+
+
+def fit_boxes(project: Project, sha256: str, frames: Iterable[int]) -> list[Edit]:
+    """Put the boxes that lie off their outlines around them; one step of undo.
+
+    Only those that nobody set apart (``linking.apart``).
+    """
+    acts = []
+    for frame in frames:
+        found = frame_review(project, sha256, frame)
+        off = linking.apart(found.records, found.unlinked)
+        if off:
+            names = _named([box for _, box in off])
+            fitted = {box.uid: linking.around(box, outline) for outline, box in off}
+            acts.append(Act(frame, replace=fitted, label=f"{names}: box around the outline"))
+    return project.act(sha256, *acts) if acts else []
 
 
 # Frames and scans

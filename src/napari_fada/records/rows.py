@@ -180,7 +180,8 @@ class Edit:
     """What an edit wrote: the records as they are kept, uid and status included.
 
     ``entry`` is None if there was nothing to change. ``apart`` are boxes that no longer follow
-    their outlines; ``fitted`` those of ``added`` that were put around an outline that was there.
+    their outlines; ``fitted`` those of ``added`` that were put around an outline that was there;
+    ``along`` what was removed with the other half of its structure.
     """
 
     entry: Entry | None
@@ -189,3 +190,4 @@ class Edit:
     rejected: Mapping[str, Annotation] = field(default_factory=dict)
     apart: tuple[Annotation, ...] = ()
     fitted: tuple[Annotation, ...] = ()
+    along: tuple[Annotation, ...] = ()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from napari_fada.records.annotation import Annotation, Kind
-from napari_fada.records.cine.matching import box_iou
+from napari_fada.records.cine.matching import Box, box_iou, overlap
+from napari_fada.records.geometry import bounds
 
 #: Overlap of the boxes around them from which on two shapes of one class are one structure.
 SAME = 0.4
@@ -16,6 +17,7 @@ OTHER_WORD = 0.3
 KINDS: tuple[Kind, ...] = ("polygon", "box", "keypoints")
 NONE: Mapping[str, str] = MappingProxyType({})
 Pair = tuple[Annotation, Annotation]
+Place = Callable[[Annotation], Box]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +75,8 @@ def structures(
         Boxes that an expert set apart, each with its outline: still one structure with it.
     """
     records = list(records)
-    found = pairs(records, unlinked)
-    at = {a.uid: a for a in records}
-    for box, outline in unlinked.items():
-        both = at.get(outline), at.get(box)
-        if both[0] and both[1] and _alike(both[0], both[1]):
-            found.append((both[0], both[1]))
-    boxes = {outline.uid: box for outline, box in found}
-    taken = {box.uid for box in boxes.values()}
+    box_of = boxes(records, unlinked)
+    taken = {box.uid for box in box_of.values()}
     free = dict(enumerate(records))
     groups: list[tuple[int, Structure]] = []
     for kind in KINDS:
@@ -89,8 +85,8 @@ def structures(
                 continue
             del free[i]
             group = {i: a}
-            if a.uid in boxes:
-                j = next(j for j, b in free.items() if b is boxes[a.uid])
+            if a.uid in box_of:
+                j = next(j for j, b in free.items() if b is box_of[a.uid])
                 group[j] = free.pop(j)
             points = [
                 (box_iou(a, b), -j)
@@ -104,7 +100,26 @@ def structures(
     return [structure for _, structure in sorted(groups, key=lambda pair: pair[0])]
 
 
-def pairs(records: Iterable[Annotation], unlinked: Mapping[str, str] = NONE) -> list[Pair]:
+def boxes(
+    records: Iterable[Annotation],
+    unlinked: Mapping[str, str] = NONE,
+    place: Place = bounds,
+) -> dict[str, Annotation]:
+    """Return the boxes of outlines, also those that were set apart, by the uid of the outline."""
+    records = list(records)
+    found = {outline.uid: box for outline, box in pairs(records, unlinked, place)}
+    at = {a.uid: a for a in records}
+    for uid, of in unlinked.items():
+        if uid in at and of in at and _alike(at[of], at[uid]):
+            found[of] = at[uid]
+    return found
+
+
+def pairs(
+    records: Iterable[Annotation],
+    unlinked: Mapping[str, str] = NONE,
+    place: Place = bounds,
+) -> list[Pair]:
     """Return the outlines that have a box which is one with them: the most alike first.
 
     They are of one class and lie on each other; each outline has one box, each box one outline.
@@ -116,6 +131,8 @@ def pairs(records: Iterable[Annotation], unlinked: Mapping[str, str] = NONE) -> 
         All of a frame.
     unlinked : mapping of uid to uid
         Boxes that an expert set apart, each with its outline; neither is paired here.
+    place : callable
+        Gives where a record lies, as two corners.
     """
     records = list(records)
     standing = {a.uid for a in records if a.status != "rejected"}
@@ -123,10 +140,10 @@ def pairs(records: Iterable[Annotation], unlinked: Mapping[str, str] = NONE) -> 
     outlines = [a for a in records if a.kind == "polygon" and a.uid not in apart]
     boxes = [a for a in records if a.kind == "box" and a.uid not in apart] if outlines else []
     near = [
-        (_unlike(outline, box) - overlap, i, j)
+        (_unlike(outline, box) - shared, i, j)
         for i, outline in enumerate(outlines)
         for j, box in enumerate(boxes)
-        if _alike(outline, box) and (overlap := box_iou(outline, box)) >= SAME
+        if _alike(outline, box) and (shared := overlap(place(outline), place(box))) >= SAME
     ]
     found: dict[int, int] = {}
     for _, i, j in sorted(near):

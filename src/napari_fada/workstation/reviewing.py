@@ -208,6 +208,17 @@ class Reviewing:
         """Lock the chosen structures; unlock them if all are locked."""
         return self._judge(review.set_locked, not self.locked.issuperset(self.selected))
 
+    def fit_boxes(self, frames: Iterable[int]) -> bool:
+        """Put boxes of frames around their outlines, where they lie off them."""
+        session = self._session
+        if session.scan is None:
+            return False
+        sha256, frames = session.scan.sha256, list(frames)
+        done = session.carry_out(lambda: review.fit_boxes(session.project, sha256, frames))
+        if done:
+            session.say("Each box lies around its outline now, and follows it.")
+        return done
+
     def set_classes(self, mapping: Classes | None) -> bool:
         """Say which classes are to be asked for on this frame; None: those of the model."""
         session = self._session

@@ -11,6 +11,7 @@ from typing import Any
 
 from napari_fada.errors import FadaError, LockedError, NotWrittenError
 from napari_fada.records.annotation import Annotation
+from napari_fada.records.linking import following
 from napari_fada.records.pending import Waiting, WaitingEdit, WaitingReport
 from napari_fada.records.project import KEEP, Project
 from napari_fada.records.rows import WHOLE, Report
@@ -18,6 +19,7 @@ from napari_fada.records.rows import Edit as Done
 from napari_fada.vocabulary import vocabulary
 from napari_fada.workstation import frame_window
 from napari_fada.workstation.desk import Edit, corrected
+from napari_fada.workstation.keys import KeyTable
 from napari_fada.workstation.painting import Painting
 from napari_fada.workstation.point_codec import point_names
 from napari_fada.workstation.reviewing import Reviewing
@@ -133,7 +135,7 @@ class Session(ListSession):
             if not frame_window.holds(self._window, frame):
                 return shown
             here = [r for r in shown.get(frame, []) if not (instead and is_proposal(r))]
-            shown[frame] = [*here, *coming]
+            shown[frame] = following([*here, *coming])
         if self.past is not None:
             shown[self.past.frame] = list(self.past.records)
         return shown
@@ -285,10 +287,26 @@ class Session(ListSession):
         finally:
             self._committing = False
         changed = {**done.replaced, **done.rejected} if isinstance(done, Done) else {}
+        if isinstance(done, Done):
+            self._say_linked(done)
         if done is None and isinstance(waiting, WaitingEdit):
             changed = dict(waiting.replace)
         self.refresh({old: new.uid for old, new in changed.items()}, frame=frame)
         return True
+
+    def _say_linked(self, done: Done) -> None:
+        """Say what an edit did to other halves of structures, where it is no matter of course."""
+        names = _names(done.apart)
+        if names:
+            key = KeyTable()["to_box"]
+            self.say(
+                f"The box of {names} no longer follows its outline. Undo, or put it around the "
+                f"outline again ({key}), and it does."
+            )
+        if names := _names(a for a in done.fitted if a.kind == "box"):
+            self.say(f"The box of {names} lies around its outline and follows it.")
+        if names := _names(done.along):
+            self.say(f"{names}: outline and box are one structure; both were removed.")
 
     def undo(self) -> None:
         """Undo the last step on this frame."""
@@ -393,3 +411,7 @@ class Session(ListSession):
             self.say_error(error)
             return False
         return True
+
+
+def _names(records: Iterable[Annotation]) -> str:
+    return ", ".join(dict.fromkeys(a.category for a in records))

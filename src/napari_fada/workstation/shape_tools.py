@@ -26,6 +26,7 @@ from napari_fada.records.geometry import (
 )
 from napari_fada.records.smoothing import resample, smooth
 from napari_fada.records.snap import RIMS
+from napari_fada.records.structures import pairs, structures
 from napari_fada.workstation import shape_targets as targets
 from napari_fada.workstation.desk import Edit, corrected
 from napari_fada.workstation.eraser import Eraser
@@ -100,6 +101,9 @@ class ShapeTools:
         if not found:
             mine = targets.here(session, "polygon")
             found = [r for r in mine if r.category == session.active_class]
+        if any(r.kind == "polygon" for r in found):  # a box goes with its outline
+            linked = {box.uid for _, box in pairs(found)}
+            found = [r for r in found if r.uid not in linked]
         if len(targets.unlocked(session, found)) < len(found):
             return
         found.sort(key=area, reverse=True)
@@ -120,19 +124,26 @@ class ShapeTools:
         self._commit(edit, word)
 
     def to_box(self) -> None:
-        """Put a box around an outline: the box of its class that is there is fitted to it."""
+        """Put the box of a structure around its outline, which it follows then; or add one."""
         session = self._session
+        shown = session.reviewing.frame_review()
+        found = structures(shown.records, shown.unlinked)
+        whole = [s.records for s in found if s.kinds[:2] == ("polygon", "box")]
+        boxes = {outline.uid: box for outline, box, *_ in whole}
+        lone = [r for r in targets.here(session, "box") if r not in boxes.values()]
+        picked = {r.uid for r in targets.selected(session, "box")}
+        meant = [o for o, box, *_ in whole if box.uid in picked]
         edit, words = Edit(session.frame), []
-        for record in targets.chosen(session, "polygon"):
+        for record in targets.unlocked(session, meant) or targets.chosen(session, "polygon"):
             new = shaping.box_of(record)
-            old = _match(new, targets.here(session, "box"))
+            old = boxes.get(record.uid) or _match(new, lone)
             edit.label = f"{record.category}: box around the outline"
             if old is None:
                 edit.add.append(_drawn(session, new))
                 words.append(f"{record.category}: a box was added.")
             elif targets.unlocked(session, [old]):
                 edit.replace[old.uid] = _corrected(session, old, new)
-                words.append(f"{record.category}: its box was fitted to the outline.")
+                words.append(f"{record.category}: its box is around the outline and follows it.")
         self._commit(edit, " ".join(words))
 
     def to_polygon(self) -> None:

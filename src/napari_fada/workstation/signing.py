@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_fada.errors import FadaError
-from napari_fada.records import conflicts
+from napari_fada.records import conflicts, linking, review
 from napari_fada.records.completeness import missing_in_scan
 from napari_fada.records.conflicts import Conflict
 from napari_fada.workstation.canvas import SHOWN
@@ -125,9 +125,40 @@ def required_fields(closing: Closing) -> Objection | None:
     )
 
 
+def boxes_apart(closing: Closing) -> Objection | None:
+    """Object where a box lies off its outline, and nobody set it apart."""
+    found = []
+    for frame in closing.frames:
+        shown = review.frame_review(closing.project, closing.sha256, frame)
+        off = linking.apart(shown.records, shown.unlinked)
+        found += [(frame, outline.category, linking.distance(outline, box)) for outline, box in off]
+    if not found:
+        return None
+    frame, name, most = max(found, key=lambda one: one[2])
+    where = "" if frame == closing.frame else f" on frame {frame + 1}"
+    more = f"; so do {len(found) - 1} more" if len(found) > 1 else ""
+    frames = sorted({frame for frame, _, _ in found})
+    follow = closing.session.reviewing.fit_boxes
+    return Objection(
+        f"The box of {name}{where} lies {most:.0f} px off its outline{more}. A structure has one "
+        "place: let the box follow, or accept once more to keep it (exports take the box around "
+        "the outline). Nothing is accepted yet.",
+        facts=tuple(found),
+        offers=(
+            (
+                "Let the boxes follow" if len(found) > 1 else "Let the box follow",
+                "Put the box around the outline, here and on the other frames: one step of undo",
+                lambda: follow(frames),
+            ),
+        ),
+    )
+
+
 #: In the order in which they are asked: what is seen, what is disputed, what does not fit
 #: together, what is missing, what nobody looked at.
-CHECKS: tuple[Check, ...] = (scan_not_shown, annotations_hidden, open_conflicts, required_fields)
+CHECKS: tuple[Check, ...] = (
+    *(scan_not_shown, annotations_hidden, open_conflicts, boxes_apart, required_fields),
+)
 
 
 class Signing:

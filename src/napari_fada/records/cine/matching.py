@@ -11,6 +11,7 @@ from napari_fada.records import geometry
 from napari_fada.records.annotation import Annotation, Point
 
 Pair = tuple[Annotation, Annotation]
+Box = tuple[Point, Point]
 
 
 def pairs(first: Sequence[Annotation], second: Sequence[Annotation]) -> list[Pair]:
@@ -41,8 +42,13 @@ def pairs(first: Sequence[Annotation], second: Sequence[Annotation]) -> list[Pai
 
 def box_iou(a: Annotation, b: Annotation) -> float:
     """Return intersection over union of the boxes around two annotations of any kind."""
-    (ax1, ay1), (ax2, ay2) = geometry.bounds(a)
-    (bx1, by1), (bx2, by2) = geometry.bounds(b)
+    return overlap(geometry.bounds(a), geometry.bounds(b))
+
+
+def overlap(a: Box, b: Box) -> float:
+    """Return intersection over union of two boxes, each given by two corners."""
+    (ax1, ay1), (ax2, ay2) = a
+    (bx1, by1), (bx2, by2) = b
     wide = max(0.0, min(ax2, bx2) - max(ax1, bx1))
     high = max(0.0, min(ay2, by2) - max(ay1, by1))
     both = wide * high

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_fada.records.linking import APART, distance
 from napari_fada.records.review import FrameReview
 from napari_fada.records.structures import Structure, structures
 from napari_fada.vocabulary import vocabulary
@@ -28,6 +29,7 @@ SCORE = Qt.ItemDataRole.UserRole + 1
 TONE = Qt.ItemDataRole.UserRole + 2
 CLASS, SHAPES, SCORED, STATE, LOCKED = range(5)
 GLYPHS = {"polygon": "⬠", "box": "▭", "keypoints": "⁘"}
+APART_GLYPH = "≠"
 SHAPE_NAMES = {"polygon": "outline", "box": "box", "keypoints": "keypoints"}
 LOOKS = {
     "proposed": ("proposed", "running"),
@@ -107,7 +109,10 @@ class StructureList(QTreeWidget):
 
     def put(self, found: FrameReview, selected: Iterable[str]) -> None:
         """Show the structures of a frame, and which are chosen."""
-        now = (found.records, found.locked, tuple(found.reasons.items()))
+        now = (
+            *(found.records, found.locked),
+            *(tuple(found.reasons.items()), tuple(found.unlinked.items())),
+        )
         if now != self._now:
             self._now = now
             self._fill(found)
@@ -118,7 +123,7 @@ class StructureList(QTreeWidget):
         at = self.verticalScrollBar().value()  # type: ignore[union-attr]
         self.blockSignals(True)
         self.clear()
-        groups = structures(found.records)
+        groups = structures(found.records, found.unlinked)
         for structure in groups:
             if not structure.rejected:
                 self.addTopLevelItem(self._row(structure, found))
@@ -162,10 +167,11 @@ class StructureList(QTreeWidget):
             vocabulary().reason_text(r) for r in dict.fromkeys(filter(None, reasons))
         )
         locked = found.locked & set(structure.uids)
+        off = _box_words(structure, found)
         row = QTreeWidgetItem(
             [
                 structure.category,
-                " ".join(GLYPHS[k] for k in structure.kinds),
+                (APART_GLYPH if off else " ").join(GLYPHS[k] for k in structure.kinds),
                 "",
                 f"✕ {reason}" if reason else state,
                 "",
@@ -181,7 +187,7 @@ class StructureList(QTreeWidget):
         shapes = " and ".join(SHAPE_NAMES[k] for k in structure.kinds)
         name = category.long_name if category else "not in the vocabulary"
         row.setToolTip(CLASS, f"{name}: {shapes}. Double-click to change the class.")
-        row.setToolTip(SHAPES, shapes)
+        row.setToolTip(SHAPES, shapes + off)
         score = structure.score
         row.setToolTip(
             SCORED, "drawn by a person" if score is None else f"The model's score: {score:.2f}"
@@ -254,6 +260,18 @@ class StructureList(QTreeWidget):
             self.choose_class()
             return
         super().keyPressEvent(event)
+
+
+def _box_words(structure: Structure, found: FrameReview) -> str:
+    """Say that the box lies off its outline, if it does."""
+    if structure.kinds[:2] != ("polygon", "box"):
+        return ""
+    outline, box = structure.records[:2]
+    if box.uid in found.unlinked:
+        return ": the box was set apart. “Box from the outline” lets it follow again."
+    if (off := distance(outline, box)) > APART:
+        return f": the box lies {off:.0f} px off. “Box from the outline” lets it follow."
+    return ""
 
 
 class _Toned(QStyledItemDelegate):

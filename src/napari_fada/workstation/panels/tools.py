@@ -41,7 +41,7 @@ EXPLAINED = {
     "snap": "The outline moves to the nearest clear edge of the scan. Again: further.",
     "simplify": "Leave out corners that are not needed. Again: coarser.",
     "cut": "Draw a ring around what is to be cut away.",
-    "to_box": "Fit the box of the class to the outline, or add one.",
+    "to_box": "Put the box around its outline, which it follows then, or add one.",
     "to_polygon": "Begin an outline from the box; of a head or abdomen an ellipse.",
     "visibility": "Visible → hidden → absent; Alt-click on the point does the same.",
     "earlier": "The keypoint changes places with the one before it.",
