@@ -214,8 +214,8 @@ def _on_grid(points: Ring, size: tuple[int, int], tally: Tally, category: str) -
     outline = Annotation("", "polygon", tuple((float(x), float(y)) for x, y in ring))
     found, tolerance = ring, 0.5
     while len(found) > MAX_VERTICES:
-        fewer = _without_repeats(pixels_to_grid(simplify(outline, tolerance).points, 1000, 1000))
-        found = _with_ends(fewer, ring)
+        reduced = pixels_to_grid(simplify(outline, tolerance).points, 1000, 1000)
+        found = _with_ends(_without_repeats(reduced), ring)
         tolerance *= 1.25
         if tolerance > 1000:  # an outline that crosses itself at every vertex
             return found[:MAX_VERTICES]

@@ -139,11 +139,14 @@ def pairs(
     apart = {uid for box, outline in unlinked.items() if box in standing for uid in (box, outline)}
     outlines = [a for a in records if a.kind == "polygon" and a.uid not in apart]
     boxes = [a for a in records if a.kind == "box" and a.uid not in apart] if outlines else []
+    if not boxes:
+        return []
+    lines, frames = [place(a) for a in outlines], [place(a) for a in boxes]
     near = [
         (_unlike(outline, box) - shared, i, j)
         for i, outline in enumerate(outlines)
         for j, box in enumerate(boxes)
-        if _alike(outline, box) and (shared := overlap(place(outline), place(box))) >= SAME
+        if _alike(outline, box) and (shared := overlap(lines[i], frames[j])) >= SAME
     ]
     found: dict[int, int] = {}
     for _, i, j in sorted(near):
