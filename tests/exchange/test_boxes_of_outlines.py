@@ -120,7 +120,7 @@ def test_the_box_is_that_around_the_outline(project, tmp_path, form):
     assert len(found) == FORMS[form]  # where boxes are taught, a structure is one of them
     for corners in found:
         for ours, theirs in zip(AROUND, corners, strict=True):
-            assert ours == pytest.approx(theirs, abs=1e-3)
+            assert ours == pytest.approx(theirs, abs=0.006)  # CVAT has two places
     (record,) = (a for a in project.annotations(*key(project)) if a.kind == "box")
     assert record.points == ((310.0, 110.0), (590.0, 395.0))  # what was signed stays as it is
 
