@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from napari_fada.records.annotation import Kind
+from napari_fada.records.geometry import is_round
 from napari_fada.workstation import napari_private as private
 from napari_fada.workstation import shape_codec as codec
 from napari_fada.workstation.desk import Busy, Desk, Records
@@ -115,6 +116,7 @@ class ShapesBinding:
                 self._paint(rows)
             else:
                 self._rebuild(rows, data)
+            self._bend(rows)
             layer.features = codec.features_of(rows)
             if rows:
                 names = [r.record.category for r in rows]
@@ -147,6 +149,12 @@ class ShapesBinding:
                 ),
             )
         layer.selected_data = {i for i in selected if i < len(data)}
+
+    def _bend(self, rows: list[codec.Row]) -> None:
+        """Draw outlines of round structures as the curves that they are."""
+        if self.kind == "polygon":
+            lines = (codec.curve_of if is_round(r.record.category) else None for r in rows)
+            private.draw_along(self.layer, dict(enumerate(lines)))
 
     def _paint(self, rows: list[codec.Row]) -> None:
         """Set colours and widths, one row for each shape."""

@@ -6,7 +6,8 @@ this file is what has to change; `tests/workstation/test_napari_traps.py` notice
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
@@ -34,6 +35,56 @@ def drawing_is_over(layer: Any) -> None:
         layer._is_creating = False
     if hasattr(layer, "_moving_value"):
         layer._moving_value = (None, None)
+
+
+def draw_along(layer: Any, lines: Mapping[int, Callable[[Any], Any] | None]) -> None:
+    """Draw polygons of a Shapes layer along other lines than the sides between their vertices.
+
+    The vertices stay what is selected, dragged and kept. napari draws its own interpolation this
+    way (``interpolation_order``), but takes no other; the face stays that of the vertices.
+
+    Parameters
+    ----------
+    layer : napari Shapes layer
+        Not one that is being drawn in.
+    lines : mapping of index to callable or None
+        What makes the points to draw through of the vertices of a shape, both as displayed; None
+        draws the sides.
+    """
+    view = layer._data_view
+    changed = [i for i, line in lines.items() if _line_of(view.shapes[i]) is not line]
+    for index in changed:
+        shape, line = view.shapes[index], lines[index]
+        for name in ("_update_displayed_data", "transform"):
+            shape.__dict__.pop(name, None)
+        if line is not None:
+            shape._update_displayed_data = _Along(shape, line, "_update_displayed_data")
+            shape.transform = _Along(shape, line, "transform")
+        shape._update_displayed_data()
+        view.update(index)
+    if changed:
+        getattr(layer, "_outlines_cache", {}).clear()
+        layer.refresh()
+
+
+def _line_of(shape: Any) -> Any:
+    return getattr(shape.__dict__.get("transform"), "line", None)
+
+
+class _Along:
+    """A method of one shape that draws its edge along a line after napari has drawn it."""
+
+    def __init__(self, shape: Any, line: Callable[[Any], Any], method: str) -> None:
+        self._shape, self.line, self._method = weakref.ref(shape), line, method
+
+    def __call__(self, *arguments: Any) -> None:
+        shape: Any = self._shape()
+        getattr(type(shape), self._method)(shape, *arguments)
+        if list(shape.dims_displayed) != list(range(shape.data.shape[1]))[-2:]:
+            return  # seen from the side, or in 3D
+        face = shape._face_vertices, shape._face_triangles
+        shape._set_meshes(self.line(shape.data_displayed), face=False, closed=True)
+        shape._face_vertices, shape._face_triangles = face
 
 
 def click_square(layer: Any) -> float:

@@ -13,10 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fada.records.annotation import Annotation, Point, Ring
+from napari_fada.records.curves import curve
 from napari_fada.records.geometry import area
 from napari_fada.workstation.coordinates import Vertices, from_layer, to_layer
 
 ELLIPSE_VERTICES = 64
+SEEN = 0.1
+"""Pixels by which what is drawn on the canvas may leave a curve."""
 FEATURES = ("uid", "part", "class", "source", "status", "score", "label")
 
 
@@ -51,6 +54,11 @@ def vertices_of(row: Row, *, with_frame: bool) -> Vertices:
         (x1, y1), (x2, y2) = ring
         ring = ((x1, y1), (x2, y1), (x2, y2), (x1, y2))
     return to_layer(ring, row.frame if with_frame else None)
+
+
+def curve_of(vertices: Vertices) -> Vertices:
+    """Return the vertices to draw the curve of a round structure through."""
+    return to_layer(curve(from_layer(vertices), SEEN)).astype(np.float32)
 
 
 def features_of(rows: Sequence[Row]) -> dict[str, npt.NDArray[np.object_]]:
