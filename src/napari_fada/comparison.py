@@ -21,6 +21,7 @@ from napari_fada.engines.protocol import Cancel, Engine
 from napari_fada.errors import EngineError
 from napari_fada.pipeline import read_frame
 from napari_fada.records.annotation import Annotation, Kind
+from napari_fada.records.geometry import outlines
 from napari_fada.records.reading import Reading
 from napari_fada.scans import open_scan
 
@@ -193,7 +194,8 @@ def _by_class(reading: Reading, kind: Kind, size: tuple[int, int]) -> dict[str, 
 
 
 def _grid(annotation: Annotation, size: tuple[int, int]) -> Points:
-    points: Points = np.asarray(annotation.points, dtype=np.float64) / np.asarray(size) * 1000
+    ring = outlines(annotation)[0] if annotation.kind == "polygon" else annotation.points
+    points: Points = np.asarray(ring, dtype=np.float64) / np.asarray(size) * 1000
     return points
 
 

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from napari_fada.records.annotation import Annotation, Ring
+from napari_fada.records.geometry import is_round
+from napari_fada.workstation import napari_private as private
 from napari_fada.workstation import shape_codec as codec
 from napari_fada.workstation.coordinates import from_layer, to_layer
 from napari_fada.workstation.layers import MARK
@@ -80,6 +82,8 @@ class ConflictLayers:
             face_color="transparent",
             edge_width=style.width * self._unit,
         )
+        if record.kind == "polygon" and is_round(record.category):
+            private.draw_along(layer, dict.fromkeys(range(len(shapes)), codec.curve_of))
         layer.features = {"text": np.array([text, *[""] * (len(shapes) - 1)], object)}
         layer.editable = side == "drawn"
 

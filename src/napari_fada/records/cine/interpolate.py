@@ -63,9 +63,19 @@ def between(a: Annotation, b: Annotation, t: float) -> Annotation:
         return replace(a, points=_ring(_mix(np.array(first), np.array(second), t)))
     if a.kind == "keypoints":
         return _keypoints(a, b, t)
-    points = _mended(ring_between(a.points, b.points, t))
+    points = _mended(_ring_between(a, b, (0, 0), t))
     between_keys = replace(a, points=points, rings=_rings(a, b, t, points))
     return geometry.simplify(between_keys, SIMPLIFY)
+
+
+def _ring_between(a: Annotation, b: Annotation, places: tuple[int, int], t: float) -> Ring:
+    """Return the ring between one of each: its corners, or the curves if those do not pair."""
+    one, other = (geometry.corner_rings(r)[i] for r, i in zip((a, b), places, strict=True))
+    found = ring_between(one, other, t)
+    if not geometry.is_round(a.category) or len(one) == len(other) == len(found):
+        return found
+    one, other = (geometry.outlines(r)[i] for r, i in zip((a, b), places, strict=True))
+    return ring_between(one, other, t)
 
 
 def ring_between(a: Ring, b: Ring, t: float) -> Ring:
@@ -239,7 +249,7 @@ def _rings(a: Annotation, b: Annotation, t: float, points: Ring) -> tuple[Ring, 
         apart = np.hypot(*(one[:, None] - other[None]).transpose(2, 0, 1))
         rows, columns = linear_sum_assignment(apart)
         pairs = zip(rows, columns, strict=True)
-        return tuple(_mended(ring_between(a.rings[i], b.rings[j], t)) for i, j in pairs)
+        return tuple(_mended(_ring_between(a, b, (i + 1, j + 1), t)) for i, j in pairs)
     near = a if t < 0.5 else b
     moved = _centroid(points) - _centroid(near.points)
     return tuple(_ring(np.array(ring) + moved) for ring in near.rings)
