@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Literal
 
 from napari_fada.engines.protocol import Cancel, Engine
-from napari_fada.errors import FadaError, ScanError
+from napari_fada.errors import FadaError, ScanError, UnfitNameError
 from napari_fada.exchange.overlay import write_overlay
-from napari_fada.exchange.reading_json import is_done, write_reading
+from napari_fada.exchange.reading_json import SUFFIX, is_done, reading_path, write_reading
 from napari_fada.pipeline import PromptSet, read_frame
 from napari_fada.records.incoming import takes_proposals
 from napari_fada.records.project import Project, Show
@@ -144,7 +144,8 @@ def run_scans(
         Files and folders.
     out_dir : Path or None
         Gets one ``<stem>.fada.json`` for each scan; made if missing. Frames other than a single
-        first one get ``<stem>.f0005.fada.json``. None: readings are kept in the project alone.
+        first one get ``<stem>.f0005.fada.json``. Where that name is another's, or too long, a part
+        of the scan's hash stands in it. None: readings are kept in the project alone.
     frames : str
         See :func:`parse_frames`.
     overlay : bool
@@ -226,6 +227,7 @@ def run_scans(
                 failed = any(
                     reading.phases[phase].state == "failed" for phase in ("detect", "segment")
                 )
+<<<<<<< HEAD
                 wanted: Show = "first" if failed else show
                 shown = takes_proposals(project, found.sha256)
                 project.save_reading(reading, show=wanted if shown else "no")
@@ -234,6 +236,19 @@ def run_scans(
             if output is not None and overlay:
                 picture = output.with_name(output.name.removesuffix(".fada.json") + ".overlay.png")
                 write_overlay(picture, image, reading)
+=======
+                project.save_reading(reading, show="first" if failed else show)
+            try:
+                if output is not None:
+                    write_reading(output, reading)
+                if output is not None and overlay:
+                    name = output.name.removesuffix(SUFFIX) + ".overlay.png"
+                    write_overlay(output.with_name(name), image, reading)
+            except UnfitNameError as error:  # of this scan alone
+                counts["failed"] += 1
+                yield ScanFailed(_path(found), error)
+                continue
+>>>>>>> 8edd1c2 (One odd name costs itself; what we wrote is known by what it holds and is no scan; a reading of another scan is never overwritten)
             event = ScanDone(_path(found), index, output, reading, time.perf_counter() - started)
             counts["incomplete" if event.failed_phases else "done"] += 1
             yield event
@@ -272,21 +287,14 @@ def _no_frames(scan: Scan, frames: str) -> ScanError:
 
 
 class _Outputs:
-    """Names the outputs: folders are mirrored, two scans never share a name."""
+    """Names the outputs: folders are mirrored, and no scan takes the name of another's reading."""
 
     def __init__(self, out_dir: Path, roots: Iterable[Path]) -> None:
         self._out = out_dir
         self._roots = [root for root in roots if root.is_dir()]
-        self._taken: dict[Path, Path] = {}
 
     def path(self, scan: Scan, index: int, *, numbered: bool) -> Path:
         source = _path(scan)
         root = next((r for r in self._roots if source.is_relative_to(r)), source.parent)
-        suffix = f".f{index:04d}.fada.json" if numbered else ".fada.json"
         folder = self._out / source.relative_to(root).parent
-        output = folder / (source.stem + suffix)
-        if self._taken.setdefault(output, source) != source:
-            # a.png beside a.dcm, or files of one name from two folders.
-            output = folder / f"{source.stem}-{scan.sha256[:8]}{suffix}"
-            self._taken[output] = source
-        return output
+        return reading_path(folder, source.stem, scan.sha256, f".f{index:04d}" if numbered else "")

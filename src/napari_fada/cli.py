@@ -32,7 +32,18 @@ from napari_fada.cli_hardware import (
 from napari_fada.cli_measure import register as register_measure
 from napari_fada.cli_models import models_app
 from napari_fada.cli_project import project_app
-from napari_fada.cli_shared import JsonFlag, err, explained, interruptible, line, out, progress_bar
+from napari_fada.cli_shared import (
+    JsonFlag,
+    err,
+    explained,
+    interruptible,
+    line,
+    out,
+    print_anything,
+    progress_bar,
+    say,
+    warn,
+)
 from napari_fada.errors import ModelError
 from napari_fada.notice import NOTICE
 
@@ -66,9 +77,12 @@ def _version(show: bool) -> None:
 
 @app.callback()
 def main(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
+    version: Annotated[  # noqa: ARG001
+        bool, typer.Option("--version", callback=_version, is_eager=True)
+    ] = False,
 ) -> None:
     """Take the options that stand before a command."""
+    print_anything()
 
 
 @app.command()
@@ -94,7 +108,7 @@ def demo(
         from napari_fada.workstation.demo import run_demo
 
         for path in run_demo(out_dir, scan=scan, show=show is not False):
-            out.print(path, highlight=False)
+            say(str(path))
 
 
 def _has_display() -> bool:
@@ -153,7 +167,7 @@ def run(
     """
     from napari_fada import batch
 
-    missing = [str(path) for path in scans if not path.exists()]
+    missing = [str(path) for path in scans if not os.path.exists(path)]  # noqa: PTH110 (may raise)
     if missing:
         raise typer.BadParameter(f"no such file or folder: {', '.join(missing)}")
     try:
@@ -220,10 +234,9 @@ def run(
     if as_json:
         line(event="finished", **{name: getattr(end, name) for name in end.__slots__})
     else:
-        out.print(
+        say(
             f"{end.done} read, {end.incomplete} incomplete, {end.skipped} skipped as done, "
-            f"{end.failed} failed. Results in {out_dir}. {NOTICE}",
-            highlight=False,
+            f"{end.failed} failed. Results in {out_dir}. {NOTICE}"
         )
     if end.cancelled:
         raise typer.Exit(130)
@@ -246,7 +259,7 @@ def _report(event: Any, as_json: bool) -> None:
         if as_json:
             line(event="failed", path=event.path, reason=str(event.error))
         else:
-            err.print(f"{event.path.name}: {event.error}", highlight=False)
+            warn(f"{event.path.name}: {event.error}")
     elif isinstance(event, batch.ScanSkipped):
         if as_json:
             line(event="skipped", path=event.path, frame=event.frame, output=event.output)
@@ -263,7 +276,7 @@ def _report(event: Any, as_json: bool) -> None:
         )
     elif event.failed_phases:
         phases = ", ".join(event.failed_phases)
-        err.print(f"{event.path.name}: failed: {phases} (reasons in {event.output.name})")
+        warn(f"{event.path.name}: failed: {phases} (reasons in {event.output.name})")
 
 
 @train_app.command("mini")

@@ -6,6 +6,7 @@ Exit codes: 0 all went well; 1 the work ended but some of it failed or is incomp
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import sys
@@ -36,6 +37,16 @@ def say_error(error: FadaError) -> None:
     for text in (error.kept, error.todo):
         if text:
             warn(f"  {text}")
+
+
+def print_anything() -> None:
+    """Let every name be printed: one that the console has no signs for, or that is no text.
+
+    In JSON lines what cannot be written stands escaped, and gives the name back when it is read.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def say(text: str) -> None:
@@ -94,7 +105,7 @@ def follow(
 def progress_bar(*, quiet: bool) -> Progress:
     """Return a progress bar on stderr; quiet: one that shows nothing."""
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),  # names of files, as they are
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),

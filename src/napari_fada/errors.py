@@ -40,6 +40,10 @@ class ScanError(FadaError):
     """A file cannot be opened as a scan, or one of its frames cannot be decoded."""
 
 
+class OwnOutputError(ScanError):
+    """A file is no scan but something that napari-fada wrote: a reading, a picture, a project."""
+
+
 class ModelError(FadaError):
     """A model pack or one of its files is missing, damaged or of the wrong kind."""
 
@@ -81,6 +85,10 @@ class UndecidedError(ProjectError):
 
 class ExchangeError(FadaError):
     """A file in an exchange format cannot be read or written."""
+
+
+class UnfitNameError(ExchangeError):
+    """One file cannot be written for its name alone; others can."""
 
 
 class ShapeError(FadaError):

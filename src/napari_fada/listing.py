@@ -1,6 +1,7 @@
 """Finding the files of scans: folders are walked in natural order, sidecars left out.
 
-Nothing is opened in here, so ten thousand files are found in a moment.
+No scan is opened in here, so ten thousand files are found in a moment. What napari-fada wrote
+itself is known by what it holds: by its name alone another's file would be passed over.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_fada.errors import ScanError, explained
+from napari_fada.errors import OwnOutputError, ScanError, explained
 
 #: A file with one of these names that is given by name is a list of scans.
 LISTS = frozenset({".txt", ".lst", ".csv", ".tsv"})
@@ -25,6 +26,14 @@ _SIDECARS = frozenset(
     {".json", ".jsonl", ".csv", ".tsv", ".txt", ".md", ".rst", ".xml", ".yaml", ".yml", ".toml"}
     | {".ini", ".log", ".html", ".sqlite", ".db", ".fada", ".sha256", ".md5"}
 )
+#: Stands in every PNG that is drawn for looking at (exchange.overlay, charts), before its pixels.
+PICTURE_MARK = "napari-fada picture"
+_OVERLAY, _READING = ".overlay.png", ".fada.json"
+_MANIFEST, _DATASET = "manifest.json", b'"schema": "fada-dataset/'
+_APPLICATION = b"fada"  # of the header of a project, see records.schema
+_LOGS = ("-wal", "-shm", "-journal")
+_LOG_STARTS = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83", b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7")
+_HEAD = 512
 _QUOTES = frozenset({('"', '"'), ("'", "'"), ("“", "”"), ("„", "“"), ("«", "»")})
 _BESIDE = frozenset({"dicomdir", "thumbs.db", "desktop.ini", "license", "readme"})
 
@@ -97,6 +106,70 @@ def _named(folder: Path, name: str) -> Path:
     return folder / os.path.expanduser(name)  # noqa: PTH111 - a user may not exist
 
 
+def own_output(path: Path, head: bytes) -> str:
+    """Say what a file is if napari-fada wrote it; empty for any other.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    head : bytes
+        How it begins, some hundred bytes.
+    """
+    if head.startswith(b"\x89PNG") and PICTURE_MARK.encode() in head[:_HEAD]:
+        return "a picture that was drawn of a reading"
+    if path.name.lower().endswith(_OVERLAY):  # one that was drawn before pictures had a mark
+        reading = path.with_name(path.name[: -len(_OVERLAY)] + _READING)
+        if os.path.exists(reading):  # noqa: PTH110 (Path.exists() may raise)
+            return "a picture that was drawn of a reading"
+    if head.startswith(b"SQLite format 3\0") and head[68:72] == _APPLICATION:
+        return "a project"
+    log = next((end for end in _LOGS if path.name.endswith(end)), "")
+    of = path.with_name(path.name.removesuffix(log)) if log else None
+    if head.startswith(_LOG_STARTS) or (of and own_output(of, _head(of)) == "a project"):
+        return "the log of a project"
+    if head.lstrip().startswith(b"{") and b'"schema": "fada-' in head[:_HEAD]:
+        return "a reading or the description of a data set"
+    return ""
+
+
+def refuse_own(path: Path, head: bytes) -> None:
+    """Raise if a file is one that napari-fada wrote.
+
+    Raises
+    ------
+    OwnOutputError
+        In words.
+    """
+    if what := own_output(path, head):
+        raise OwnOutputError(
+            f"{readable(path.name)} is no scan: it is {what}, written by napari-fada.",
+            todo="Choose the scan itself.",
+        )
+
+
+def readable(text: str) -> str:
+    """Return a path with a sign (U+FFFD) in place of bytes that are no text."""
+    return os.fsencode(text).decode(errors="replace")
+
+
+def refuse_no_text(path: Path) -> None:
+    """Raise if a path holds bytes that are no text: no project, table or JSON can keep it.
+
+    Raises
+    ------
+    ScanError
+        In words.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise ScanError(
+            f"{readable(path.name)} has a name that is no text, or lies in a folder that has.",
+            todo="Rename the file or folder.",
+        ) from None
+
+
 def visible_files(folder: Path) -> list[Path]:
     """Return the files of a folder in natural order, without what is hidden or a sidecar."""
     return [p for p in _listing(folder) if not p.is_dir()]
@@ -117,11 +190,27 @@ def nothing_in(folder: Path) -> ScanError:
 
 
 def _is_beside(path: Path) -> bool:
-    return (
-        path.name.startswith(".")
-        or path.suffix.lower() in _SIDECARS
-        or path.name.lower() in _BESIDE
-    )
+    name = path.name.lower()
+    if name.startswith(".") or path.suffix.lower() in _SIDECARS or name in _BESIDE:
+        return True
+    # Few files have such names, so that a look inside costs nothing.
+    ours = ".fada" in name or name.endswith((_OVERLAY, *_LOGS))
+    return ours and bool(own_output(path, _head(path)))
+
+
+def _is_data_set(folder: Path) -> bool:
+    """Tell whether a folder was exported by napari-fada: its images are copies of scans."""
+    return _DATASET in _head(folder / _MANIFEST)
+
+
+def _head(path: Path) -> bytes:
+    try:
+        if not path.is_file():  # reading a pipe would wait for ever
+            return b""
+        with path.open("rb") as file:
+            return file.read(_HEAD)
+    except (OSError, ValueError):
+        return b""
 
 
 def _listing(folder: Path) -> list[Path]:
@@ -142,5 +231,5 @@ def _walk(folder: Path, recursive: bool, seen: set[Path]) -> Iterator[Path | Sca
     for entry in entries:
         if not entry.is_dir():
             yield entry
-        elif recursive and entry.resolve() not in seen:
+        elif recursive and entry.resolve() not in seen and not _is_data_set(entry):
             yield from _walk(entry, recursive, seen)

@@ -17,6 +17,7 @@ from napari_fada.errors import FadaError, ScanError, ShapeError
 from napari_fada.exchange.frames import FrameRecords
 from napari_fada.exchange.masks import read as read_masks
 from napari_fada.exchange.writers import Problem, ReadOptions
+from napari_fada.listing import readable
 from napari_fada.measure import FrameMeasurements, Scale, Scales, SpacingTable, measure_frame
 from napari_fada.pipeline import PromptSet, read_frame
 from napari_fada.records.annotation import Annotation
@@ -250,6 +251,7 @@ def _row(
     *,
     failed: bool = False,
 ) -> Measured:
+    name = readable(name)  # it goes into a table
     reasons = list(words)
     reasons += [str(u) for u in found.unmeasured if u.name != "area"]
     wanted = {column: found.get(measurement) for column, measurement in COLUMNS.items()}

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 from PIL import Image
 
 from napari_fada.errors import ProjectError
+from napari_fada.exchange.overlay import to_png
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.project import Project
-from napari_fada.workstation.layers import role_of
+from napari_fada.workstation.layers import MARK, role_of
 from napari_fada.workstation.scan_layers import image_layers
 from napari_fada.workstation.session import Session, session_of
 
@@ -164,6 +167,22 @@ def test_an_ellipse_becomes_a_polygon(bench):
     record = bench.one()
     assert len(record.points) == 64
     assert layer.shape_type == ["polygon"]
+
+
+@pytest.mark.parametrize("drawn", [True, False])
+def test_what_is_no_scan_is_told_when_it_is_opened(bench, tmp_path, drawn):
+    """A name that is no text, or a picture that we drew: by any way into the window."""
+    picture = to_png(np.zeros((90, 120), np.uint8), for_looking=drawn)
+    path = tmp_path / ("talk.png" if drawn else os.fsdecode(b"caf\xe9.png"))
+    path.write_bytes(picture)
+    before = bench.session.scan.sha256
+    assert not bench.session.open_path(path)
+    assert ("written by napari-fada" if drawn else "name that is no text") in bench.texts()
+    assert bench.session.scan.sha256 == before
+    if drawn:
+        layer = bench.viewer.add_image(np.asarray(Image.open(path)), metadata={MARK: {"path": path}})
+        assert not bench.session.use_layer(layer)
+        assert bench.session.scan.sha256 == before
 
 
 def test_one_session_for_each_viewer():

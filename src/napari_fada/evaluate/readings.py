@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_fada.engines.protocol import Engine
-from napari_fada.exchange.reading_json import SUFFIX, is_done, read_reading, write_reading
+from napari_fada.exchange.reading_json import is_done, read_reading, reading_path, write_reading
 from napari_fada.pipeline import PromptSet, read_frame
 from napari_fada.records.reading import Reading
 from napari_fada.scans import Scan
@@ -43,7 +43,7 @@ class Readings:
         ExchangeError
             If the reading cannot be written.
         """
-        path = self._folder / f"{name}{SUFFIX}"
+        path = reading_path(self._folder, name, scan.sha256)
         model = self._engine.info.model.sha256
         wanted = {"model_sha256": model, "prompt_hash": self._prompts.hash}
         if is_done(path, scan_sha256=scan.sha256, **wanted):

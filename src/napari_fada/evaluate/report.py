@@ -21,7 +21,7 @@ from napari_fada.errors import ExchangeError, FadaError
 from napari_fada.evaluate.evaluation import Evaluation, Scored
 from napari_fada.evaluate.plots import confusion, precision_recall, reliability
 from napari_fada.evaluate.reference import PUBLISHED
-from napari_fada.exchange.files import write_atomic
+from napari_fada.exchange.files import cut, write_atomic
 from napari_fada.exchange.overlay import draw_overlay, to_png
 from napari_fada.records.annotation import new_uid
 from napari_fada.records.base import LOOK
@@ -129,8 +129,8 @@ def _picture(out_dir: Path, number: int, scored: Scored) -> str:
     ]
     height = max(s.shape[0] for s in sides)
     sides = [np.pad(s, ((0, height - s.shape[0]), (0, 0), (0, 0))) for s in sides]
-    name = f"worst/{number:02d}_{Path(case.name).stem}.png"
-    write_atomic(out_dir / name, to_png(np.hstack(sides)))
+    name = f"worst/{cut(f'{number:02d}_{Path(case.name).stem}', '.png')}"
+    write_atomic(out_dir / name, to_png(np.hstack(sides), for_looking=True))
     return name
 
 

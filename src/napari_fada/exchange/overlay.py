@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from napari_fada.exchange.files import write_atomic
+from napari_fada.listing import PICTURE_MARK
 from napari_fada.records.annotation import Annotation, Ring
 from napari_fada.records.geometry import bounds, outlines, rasterise
 from napari_fada.records.reading import Reading
@@ -80,13 +82,23 @@ def write_overlay(path: Path, frame: npt.NDArray[np.uint8], reading: Reading) ->
         If it cannot be written.
     """
     picture = draw_overlay(frame, reading.annotations, title=reading.model.pack, view=reading.view)
-    write_atomic(path, to_png(picture))
+    write_atomic(path, to_png(picture, for_looking=True))
 
 
-def to_png(pixels: npt.NDArray[np.uint8]) -> bytes:
-    """Return pixels as a PNG file without any metadata."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
+def to_png(pixels: npt.NDArray[np.uint8], *, for_looking: bool = False) -> bytes:
+    """Return pixels as a PNG file.
+
+    Parameters
+    ----------
+    pixels : uint8 array
+        The picture.
+    for_looking : bool
+        Mark it as a drawn picture, so that it is never taken for a scan. A scan has no metadata.
+    """
+    buffer, text = io.BytesIO(), PngInfo()
+    if for_looking:
+        text.add_text("Software", PICTURE_MARK)
+    Image.fromarray(pixels).save(buffer, "PNG", pnginfo=text)
     return buffer.getvalue()
 
 

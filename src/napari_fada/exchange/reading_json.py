@@ -3,13 +3,45 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from napari_fada.errors import ExchangeError
-from napari_fada.exchange.files import write_atomic
+from napari_fada.exchange.files import cut, write_atomic
 from napari_fada.records.reading import Reading
 
 SUFFIX = ".fada.json"
+
+
+def reading_path(folder: Path, stem: str, scan_sha256: str, frame: str = "") -> Path:
+    """Return where the reading of a scan goes: ``<stem>.fada.json``, if that is not another's.
+
+    A name depends on the scan and on what lies there already, never on what else is read now:
+    where another scan's reading has it, or it is too long, a part of the hash stands in it. What
+    a scan has once it keeps.
+
+    Parameters
+    ----------
+    folder, stem : Path, str
+        Where readings go, and the name of the scan without its ending.
+    scan_sha256 : str
+        Of the scan.
+    frame : str
+        What tells its frames apart, as in ``.f0005``.
+    """
+    end = frame + SUFFIX
+    plain = folder / (stem + end)
+    apart = folder / cut(stem, f"-{scan_sha256[:8]}{end}")
+    if plain.name != cut(stem, end) or _holds(apart, scan_sha256):
+        return apart
+    return plain if not os.path.lexists(plain) or _holds(plain, scan_sha256) else apart
+
+
+def _holds(path: Path, scan_sha256: str) -> bool:
+    try:
+        return read_reading(path).scan.sha256 == scan_sha256
+    except ExchangeError:
+        return False
 
 
 def write_reading(path: Path, reading: Reading) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_fada.errors import MeasureError
+from napari_fada.listing import PICTURE_MARK
 from napari_fada.measure.formulas import NOTICE, formulas
 from napari_fada.measure.growth import GrowthScore, size_at
 
@@ -89,6 +90,9 @@ def save_chart(figure: Any, path: Path) -> None:
     if path.suffix.lower() not in (".png", ".pdf"):
         raise MeasureError(f"{path.name} is neither .png nor .pdf.", todo="Choose one of them.")
     try:
-        figure.savefig(path, dpi=200, metadata={"Title": "napari-fada growth chart"})
+        told = {"Title": "napari-fada growth chart"}
+        if path.suffix.lower() == ".png":
+            told["Software"] = PICTURE_MARK  # it is never taken for a scan
+        figure.savefig(path, dpi=200, metadata=told)
     except OSError as error:
         raise MeasureError(f"{path} cannot be written: {error.strerror or error}.") from error

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from napari_fada.errors import ScanError
+from napari_fada.listing import readable, refuse_no_text
 from napari_fada.records.annotation import now
 
 
@@ -68,16 +70,10 @@ def _rows(found: Sequence[tuple[Path, str]]) -> Iterator[tuple[str, str, str, st
     for path, problem in found:
         place, name = absolute(path), path.name
         try:
-            place.encode()
-        except UnicodeEncodeError:  # bytes that are no text: neither SQLite nor JSON can keep them
-            place, name = readable(place), readable(name)
-            problem = f"{name} has a name that is no text. Rename the file or folder."
+            refuse_no_text(Path(place))
+        except ScanError as error:
+            place, name, problem = readable(place), readable(name), str(error)
         yield place, name, name_key(name), problem, at
-
-
-def readable(text: str) -> str:
-    """Return a path with a sign (U+FFFD) in place of bytes that are no text."""
-    return os.fsencode(text).decode(errors="replace")
 
 
 def is_there(path: str | None) -> bool:

@@ -7,8 +7,15 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
-from napari_fada.errors import ScanError, explained
-from napari_fada.listing import ScanProblem, iter_files, nothing_in, visible_files
+from napari_fada.errors import OwnOutputError, ScanError, explained
+from napari_fada.listing import (
+    ScanProblem,
+    iter_files,
+    nothing_in,
+    refuse_no_text,
+    refuse_own,
+    visible_files,
+)
 from napari_fada.scans.folder import Part, join
 from napari_fada.scans.scan import Scan
 from napari_fada.scans.sniff import HEAD, Kind, claimed, describe, sniff
@@ -40,6 +47,7 @@ def open_scan(path: str | Path) -> Scan:
         If it cannot be opened; the message says what happened and what to do.
     """
     path = Path(path)
+    refuse_no_text(path)
     name = path.name or str(path)
     with explained(name, f"{name} cannot be opened"):
         if path.is_dir():
@@ -60,8 +68,8 @@ def iter_scans(
     Parameters
     ----------
     paths : path or iterable of paths
-        Files and folders. In folders, files come in natural order; hidden files,
-        ``*.fada.json`` and other sidecars are skipped.
+        Files and folders. In folders, files come in natural order; hidden files, sidecars, and
+        what napari-fada wrote itself (readings, overlays, projects, data sets) are skipped.
     recursive : bool
         Whether folders in folders are entered.
 
@@ -71,14 +79,25 @@ def iter_scans(
         Each file of a folder is a scan of its own.
     """
     for path in [paths] if isinstance(paths, str | Path) else paths:
-        for file in iter_files(Path(path), recursive):
+        root, found = Path(path), False
+        for file in iter_files(root, recursive):
+            one: Scan | ScanProblem
             if isinstance(file, ScanProblem):
+                found = True
                 yield file
                 continue
             try:
-                yield open_scan(file)
+                one = open_scan(file)
+            except OwnOutputError as error:
+                if file != root:  # met in a folder, where scans lie among what was made of them
+                    continue
+                one = ScanProblem(root, error)
             except ScanError as error:
-                yield ScanProblem(file, error)
+                one = ScanProblem(file, error)
+            found = True
+            yield one
+        if not found:
+            yield ScanProblem(root, nothing_in(root))
 
 
 def _open_file(path: Path, name: str) -> Source:
@@ -88,6 +107,7 @@ def _open_file(path: Path, name: str) -> Source:
         head = file.read(HEAD)
     if not head:
         raise ScanError(f"{name} is empty (0 bytes).", todo="Copy or export the file again.")
+    refuse_own(path, head)
     found, claim = sniff(head), claimed(path.suffix)
     if found is None:
         what = describe(head)

@@ -123,9 +123,13 @@ def _pause(seconds: float) -> None:
 
 
 def _screenshot(viewer: object, out_dir: Path) -> Path:
+    from napari_fada.exchange.files import write_atomic
+    from napari_fada.exchange.overlay import to_png
+
     _pause(0.5)  # the canvas draws when the loop is free
     path = out_dir / "screenshot.png"
-    viewer.screenshot(str(path), canvas_only=False, flash=False)  # type: ignore[attr-defined]
+    seen = viewer.screenshot(canvas_only=False, flash=False)  # type: ignore[attr-defined]
+    write_atomic(path, to_png(seen, for_looking=True))
     return path
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_fada.errors import FadaError, ScanError
+from napari_fada.errors import FadaError, OwnOutputError, ScanError
 from napari_fada.scans import Scan, open_scan, scan_from_array, spacing_from_scale
 from napari_fada.scans.scaling import to_rgb
 from napari_fada.workstation.layer_pixels import LayerPixels
@@ -180,5 +180,7 @@ def _file_of(layer: Any) -> Scan | None:
         return None
     try:
         return open_scan(path)
+    except OwnOutputError:  # a drawn picture: it would be judged with its own lines in it
+        raise
     except FadaError:
         return None
