@@ -227,17 +227,9 @@ def run_scans(
                 failed = any(
                     reading.phases[phase].state == "failed" for phase in ("detect", "segment")
                 )
-<<<<<<< HEAD
                 wanted: Show = "first" if failed else show
                 shown = takes_proposals(project, found.sha256)
                 project.save_reading(reading, show=wanted if shown else "no")
-            if output is not None:
-                write_reading(output, reading)
-            if output is not None and overlay:
-                picture = output.with_name(output.name.removesuffix(".fada.json") + ".overlay.png")
-                write_overlay(picture, image, reading)
-=======
-                project.save_reading(reading, show="first" if failed else show)
             try:
                 if output is not None:
                     write_reading(output, reading)
@@ -248,7 +240,6 @@ def run_scans(
                 counts["failed"] += 1
                 yield ScanFailed(_path(found), error)
                 continue
->>>>>>> 8edd1c2 (One odd name costs itself; what we wrote is known by what it holds and is no scan; a reading of another scan is never overwritten)
             event = ScanDone(_path(found), index, output, reading, time.perf_counter() - started)
             counts["incomplete" if event.failed_phases else "done"] += 1
             yield event

@@ -180,7 +180,9 @@ def test_what_is_no_scan_is_told_when_it_is_opened(bench, tmp_path, drawn):
     assert ("written by napari-fada" if drawn else "name that is no text") in bench.texts()
     assert bench.session.scan.sha256 == before
     if drawn:
-        layer = bench.viewer.add_image(np.asarray(Image.open(path)), metadata={MARK: {"path": path}})
+        layer = bench.viewer.add_image(
+            np.asarray(Image.open(path)), metadata={MARK: {"path": path}}
+        )
         assert not bench.session.use_layer(layer)
         assert bench.session.scan.sha256 == before
 
