@@ -18,6 +18,8 @@ from napari_fada.records.annotation import Annotation, new_uid, now
 from napari_fada.records.history import Entry
 from napari_fada.records.project import Project
 
+#: Begins what the history says of a decision.
+DECIDED = "Conflict decided: "
 What = Literal["structure", "field", "view", "review"]
 
 
@@ -110,17 +112,35 @@ def named(conflicts: Iterable[Conflict]) -> str:
 
 
 def decided_conflicts(project: Project, scan: str | None = None) -> list[tuple[Conflict, Entry]]:
-    """Return the conflicts that were decided, each with the edit that did it, oldest first."""
+    """Return the conflicts that were decided, each with the edit that did it, oldest first.
+
+    One that went because an earlier state was brought back was not decided.
+    """
     standing = {conflict.id for conflict in open_conflicts(project, scan)}
     found: dict[str, tuple[Conflict, Entry]] = {}
-    for entry in project.history(scan):
+    for entry in _entries(project, scan):
         for change in entry.changes:
             if not change.name.startswith(edits.CONFLICT) or change.before is None:
                 continue
             conflict = Conflict.from_cell(entry.sha256, entry.frame, change.name, change.before)
-            if conflict.id not in standing and entry.kind != "undo":
+            found.pop(conflict.id, None)  # what came last counts
+            if entry.kind != "undo" and entry.label.startswith(DECIDED):
                 found[conflict.id] = conflict, entry
-    return list(found.values())
+    return [pair for identifier, pair in found.items() if identifier not in standing]
+
+
+def _entries(project: Project, scan: str | None) -> list[Entry]:
+    """Return the edits by which conflicts came or went, oldest first."""
+    with project._store.read() as c:
+        rows = c.execute(
+            "SELECT DISTINCT e.id, e.sha256 FROM changes k JOIN edits e ON e.id = k.edit "
+            "WHERE k.name GLOB ?1 AND (?2 IS NULL OR e.sha256 = ?2) ORDER BY e.id",
+            (f"{edits.CONFLICT}*", scan),
+        ).fetchall()
+        wanted = {row[0] for row in rows}
+        scans = dict.fromkeys(row[1] for row in rows)
+        found = [e for sha256 in scans for e in history.entries(c, sha256) if e.id in wanted]
+    return sorted(found, key=lambda entry: entry.id)
 
 
 def resolve(
@@ -196,10 +216,10 @@ def _require_no_other(project: Project, conflict: Conflict) -> None:
 def _label(conflict: Conflict, choose: object) -> str:
     name = conflict.name.replace("_", " ")
     if choose == "a":
-        return f"Conflict decided: {name} as {conflict.rater_a or 'the first rater'} has it"
+        return f"{DECIDED}{name} as {conflict.rater_a or 'the first rater'} has it"
     if choose == "b":
-        return f"Conflict decided: {name} as {conflict.rater_b or 'the second rater'} has it"
-    return f"Conflict decided: {name} made anew"
+        return f"{DECIDED}{name} as {conflict.rater_b or 'the second rater'} has it"
+    return f"{DECIDED}{name} made anew"
 
 
 def _structure(

@@ -20,6 +20,7 @@ from napari_fada.errors import ProjectError
 from napari_fada.records import merge_rows
 from napari_fada.records.agreement import Agreement
 from napari_fada.records.conflicts import (
+    DECIDED,
     Conflict,
     decided_conflicts,
     open_conflicts,
@@ -31,6 +32,7 @@ from napari_fada.records.project import Project
 from napari_fada.records.store import Store, publish
 
 __all__ = [
+    "DECIDED",
     "Conflict",
     "MergeCopying",
     "MergeFinished",

@@ -158,6 +158,8 @@ class AdjudicateWidget(QWidget):
             "redraw": self.redraw,
             "next_conflict": lambda: self._step(1),
             "previous_conflict": lambda: self._step(-1),
+            "undo": self.session.undo,
+            "redo": self.session.redo,
         }
 
     # The project

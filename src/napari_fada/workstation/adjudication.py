@@ -6,6 +6,7 @@ undo and the history cover it, and after an undo the conflict is open again.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import ClassVar, Literal
 
@@ -13,7 +14,13 @@ from psygnal import Signal
 
 from napari_fada.errors import FadaError
 from napari_fada.records.annotation import Annotation
-from napari_fada.records.merge import Conflict, decided_conflicts, open_conflicts, resolve
+from napari_fada.records.merge import (
+    DECIDED,
+    Conflict,
+    decided_conflicts,
+    open_conflicts,
+    resolve,
+)
 from napari_fada.records.rows import ScanRow
 from napari_fada.workstation.desk import corrected
 from napari_fada.workstation.session import Session
@@ -42,8 +49,8 @@ class Adjudication:
         """Read what is open and what was decided; the first open one is looked at."""
         self._at = 0
         try:
-            self.decided = len(decided_conflicts(self._session.project))
             self.open = open_conflicts(self._session.project)
+            self.decided = len(decided_conflicts(self._session.project))
         except FadaError as error:
             self._session.say_error(error)
         self.changed.emit()
@@ -52,14 +59,14 @@ class Adjudication:
         """Read the open conflicts again; tell whether they are others than before."""
         try:
             found = open_conflicts(self._session.project)
+            if found == self.open:
+                return False
+            back = [c for c in found if c not in self.open]
+            self.open = found
+            self.decided = len(decided_conflicts(self._session.project))
         except FadaError as error:
             self._session.say_error(error)
             return False
-        if found == self.open:
-            return False
-        back = [c for c in found if c not in self.open]
-        self.decided += len(self.open) - len(found)
-        self.open = found
         # After an undo the conflict that is open again is the one to look at.
         self._at = found.index(back[0]) if back else min(self._at, max(0, len(found) - 1))
         self.changed.emit()
@@ -109,20 +116,16 @@ class Adjudication:
         if first is None or second is None or "rejected" in (first.status, second.status):
             self._session.say("Both cannot stand here: one of the two has nothing to keep.")
             return False
-        if not self._resolve("a"):
-            return False
+        label = f"{DECIDED}both {conflict.name} stand"
         copy = replace(corrected(second, self._session.rater), status="accepted")
-        try:
-            self._session.project.edit(
-                conflict.scan,
-                conflict.frame,
-                add=[copy],
-                label=f"Conflict decided: both {conflict.name} stand",
-            )
-        except FadaError as error:
-            self._session.say_error(error)
-            return False
-        return True
+        project = self._session.project
+
+        def stand() -> None:
+            with project.together(label):
+                resolve(project, conflict, "a")
+                project.edit(conflict.scan, conflict.frame, add=[copy], label=label)
+
+        return self._decide(conflict, stand)
 
     def draw(self, annotation: Annotation) -> bool:
         """Let a structure that was drawn anew stand in the place of both."""
@@ -145,10 +148,16 @@ class Adjudication:
         if conflict is None:
             self._session.say("No conflict is open.")
             return False
+        project = self._session.project
+        return self._decide(conflict, lambda: resolve(project, conflict, choose, value=value))
+
+    def _decide(self, conflict: Conflict, does: Callable[[], object]) -> bool:
         try:
-            resolve(self._session.project, conflict, choose, value=value)
+            does()
         except FadaError as error:
             self._session.say_error(error)
             self.reload()
             return False
+        # The next conflict may be elsewhere: undo comes back to this one.
+        self._session.undoing.leave(conflict.scan, conflict.frame)
         return True

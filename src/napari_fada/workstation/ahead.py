@@ -67,6 +67,7 @@ class Ahead:
         self._outcome: Any = None
         self._bad = 0
         session.opener = self.open
+        session.forget_opening = self.forget
         session.scan_changed.connect(self.look)
         session.list_changed.connect(self.look)
         session.project_changed.connect(self._on_project)
@@ -123,6 +124,10 @@ class Ahead:
         self._asked = (item, step)
         if not self._opening.running:
             self._open_asked()
+
+    def forget(self) -> None:
+        """Show nothing of what was asked for so far."""
+        self._asked = self._opened_now = None
 
     def _open_asked(self) -> None:
         asked, self._asked = self._asked, None

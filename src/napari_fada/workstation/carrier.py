@@ -41,6 +41,8 @@ class Task:
     what: str
     total: int
     go_to: int | None = None
+    unwanted: bool = False  # undo was pressed while it went on
+    act: int = 0
     done: int = 0
     cancel: threading.Event = field(default_factory=threading.Event)
 
@@ -85,6 +87,7 @@ class Carrier:
         self._session = session
         self.task: Task | None = None
         self._worker: Any = None
+        session.undoing.stop_work = self.take_back
 
     @property
     def running(self) -> bool:
@@ -152,6 +155,16 @@ class Carrier:
         """Stop before the next frame; what is done stays."""
         if self.task is not None:
             self.task.cancel.set()
+
+    def take_back(self) -> bool:
+        """Stop, and take back what was done; False if no work on this scan is under way."""
+        task, scan = self.task, self._session.scan
+        if task is None or scan is None or scan.sha256 != task.scan.sha256:
+            return False
+        task.unwanted = True
+        task.cancel.set()
+        self._session.say("The work over frames is stopped and taken back.")
+        return True
 
     def close(self) -> None:
         """Stop, and listen no more: the project is about to be closed."""
@@ -234,14 +247,19 @@ class Carrier:
                 session.refresh(soon=True, frame=frames)
             self.progressed.emit(task)
         elif isinstance(event, carry.Finished):
+            made = [o.entry.id for o in event.outcomes if o.entry is not None]
+            task.act = made[0] if made else 0
             well = not event.problem and event.added
-            session.say(event.text(), "info" if well else "warning")
+            if not task.unwanted:
+                session.say(event.text(), "info" if well else "warning")
             if here and task.go_to is not None and event.added:
                 session.go_to_frame(task.go_to)
 
     def _on_finished(self) -> None:
-        self.task = self._worker = None
+        task, self.task, self._worker = self.task, None, None
         self.ended.emit()
+        if task is not None and task.unwanted and task.act:
+            self._session.undoing.take_back(task.act, task.scan.sha256)
 
 
 def mark_reviewed(session: Session) -> None:

@@ -74,6 +74,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("reject_scan", "Reject the scan", "Alt-J"),
     Action("next", "Next scan that waits for review", "Alt-Right"),
     Action("previous", "Previous scan that waits for review", "Alt-Left"),
+    Action("last_scan", "The scan that was looked at before this one", "Alt-Shift-Left"),
     Action("search_scan", "Search in the worklist", "Alt-W"),
     Action("back", "Back to my project, from what is only to look at", "Alt-Home"),
     Action("undo", "Undo the last step", "Control-Z"),
@@ -102,7 +103,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         *("finish", "accept_rest", "accept", "reject", "lock", "comment", "originals", "skip"),
         "reject_scan",
     ),
-    "Worklist": ("next", "previous", "search_scan", "back"),
+    "Worklist": ("next", "previous", "last_scan", "search_scan", "back"),
     "Draw": ("box", "polygon", "keypoint", "paint", "paint_new", "edit", "vertices"),
     "Shape": (
         *("split", "merge", "part", "cut", "erase_corners", "simplify", "smooth", "ellipse"),

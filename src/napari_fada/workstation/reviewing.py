@@ -279,5 +279,9 @@ class Reviewing:
         return session.carry_out(lambda: rule(session.project, *at, *more), waiting=waiting)
 
     def _next(self) -> bool:
-        self._session.next_scan()
+        session = self._session
+        assert session.scan is not None
+        left = session.undoing.leave(session.scan.sha256, session.frame)
+        if session.next_scan() and left:
+            session.undoing.offer_back()
         return True

@@ -16,6 +16,7 @@ from napari_fada.records.pending import Waiting, WaitingEdit, WaitingReport
 from napari_fada.records.project import KEEP, Project
 from napari_fada.records.rows import WHOLE, Report
 from napari_fada.records.rows import Edit as Done
+from napari_fada.records.steps import Step
 from napari_fada.vocabulary import vocabulary
 from napari_fada.workstation import frame_window
 from napari_fada.workstation.desk import Edit, corrected
@@ -25,6 +26,7 @@ from napari_fada.workstation.point_codec import point_names
 from napari_fada.workstation.reviewing import Reviewing
 from napari_fada.workstation.session_list import ListSession
 from napari_fada.workstation.styles import is_proposal
+from napari_fada.workstation.undoing import Undoing
 
 _sessions: weakref.WeakKeyDictionary[Any, Session] = weakref.WeakKeyDictionary()
 
@@ -45,6 +47,7 @@ class Session(ListSession):
 
     def __init__(self, viewer: Any, project: Project | None = None) -> None:
         self.reviewing = Reviewing(self)
+        self.undoing = Undoing(self)
         self.painting = Painting(self)
         super().__init__(viewer, project)
         self.painting.listen()
@@ -309,27 +312,23 @@ class Session(ListSession):
             self.say(f"{names}: outline and box are one structure; both were removed.")
 
     def undo(self) -> None:
-        """Undo the last step on this frame."""
-        self._step_back("undo", "Undone", "Nothing to undo on this frame.")
+        """Undo one's own last step on this frame."""
+        self.undoing.undo()
 
     def redo(self) -> None:
         """Redo what was undone last on this frame."""
-        self._step_back("redo", "Done again", "Nothing to redo on this frame.")
+        self.undoing.redo()
 
-    def _step_back(self, name: str, done: str, nothing: str) -> None:
-        if self.scan is None or self.looking.refuses():
-            return
-        self.end_look_back()
-        if self.layers is not None:
-            self.layers.finish_drawing()
-        if name == "undo" and self.safety.take_back():
-            return
+    def turned(self, does: Callable[[], Step | None], sha256: str) -> Step | None:
+        """Undo or redo something of a scan, and show all that it changed at once."""
+        self._committing = True
         try:
-            entry = getattr(self.project, name)(self.scan.sha256, self.frame)
-        except FadaError as error:
-            self.say_error(error)
-            return
-        self.say(f"{done}: {entry.label}" if entry else nothing)
+            step = does()
+        finally:
+            self._committing = False
+        if step is not None and self.scan is not None and self.scan.sha256 == sha256:
+            self.refresh(frame=step.frames)
+        return step
 
     # Classes
 

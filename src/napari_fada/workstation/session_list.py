@@ -32,7 +32,14 @@ class ListSession(ScanSession):
         self._walk: Walk | None = None
         self.prepared = PreparedScans()
         self.opener: Callable[[Item, int], None] | None = None
+        self.forget_opening: Callable[[], None] = lambda: None
+        """Lets go of a scan that is being opened: another one was asked for, or none."""
+        self._seen: tuple[str, ...] = ()  # the scan that is shown and the one before it
+        self._frames: dict[str, int] = {}
+        self._wanted: tuple[str, int] | None = None
         super().__init__(viewer, project)
+        self.scan_closing.connect(self._on_closing)
+        self.scan_changed.connect(self._note_seen)
         self.scan_changed.connect(self._arrive)
         self.project_changed.connect(self._arrive)
 
@@ -70,6 +77,49 @@ class ListSession(ScanSession):
         except FadaError as error:
             self.say_error(error)
 
+    # Where one was
+
+    def _on_closing(self) -> None:
+        if self.scan is not None:
+            self._frames[self.scan.sha256] = self.frame
+
+    def _note_seen(self) -> None:
+        if self.scan is None:
+            return
+        sha256 = self.scan.sha256
+        self._seen = (sha256, *(seen for seen in self._seen if seen != sha256))[:2]
+        wanted, self._wanted = self._wanted, None
+        if wanted is not None and wanted[0] == sha256:
+            self.go_to_frame(wanted[1])
+
+    def last_scan(self) -> bool:
+        """Show the scan that was looked at before this one, on the frame where that was."""
+        now = self.scan.sha256 if self.scan is not None else ""
+        before = next((seen for seen in self._seen if seen != now), None)
+        if before is None:
+            self.say("No other scan was looked at before this one.")
+            return False
+        return self.show_again(before, self._frames.get(before, 0))
+
+    def show_again(self, sha256: str, frame: int) -> bool:
+        """Show a scan of the project, on a frame."""
+        if self.scan is not None and self.scan.sha256 == sha256:
+            self.forget_opening()
+            self.go_to_frame(frame)
+            return True
+        try:
+            item = self.walk.worklist.of_scan(sha256)
+        except FadaError as error:
+            self.say_error(error)
+            return False
+        if item is None:
+            self.say("That scan is not in this project.")
+            return False
+        self._wanted = (sha256, frame)
+        return self.open_item(item)
+
+    # Walking
+
     def next_scan(self) -> bool:
         """Show the next scan that waits for its expert, under the present filter and order.
 
@@ -105,6 +155,7 @@ class ListSession(ScanSession):
         step : int
             1 or -1: if it cannot be opened, go on to the next in that direction.
         """
+        self.forget_opening()
         if item.path is None and item.sha256 is not None:
             image = scan_layers.find_layer(self.viewer, item.sha256)
             if image is not None:  # pixels of a layer, without a file

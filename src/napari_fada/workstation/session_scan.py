@@ -52,6 +52,8 @@ class ScanSession:
     message: ClassVar[Signal] = Signal(str, str)
     question: ClassVar[Signal] = Signal(str, tuple)
     question_over: ClassVar[Signal] = Signal(tuple)
+    offered: ClassVar[Signal] = Signal(str, tuple)
+    """A remark in passing, with buttons."""
     messages_over: ClassVar[Signal] = Signal(frozenset)
     """What these texts said no longer holds, or was about a scan that is gone."""
 
@@ -102,6 +104,10 @@ class ScanSession:
         """Show what happened, what was kept and what to do."""
         lasting = isinstance(error, NotWrittenError | ProjectDamagedError)
         self.say(str(error), "error", lasting=lasting)
+
+    def offer(self, text: str, ways: tuple[Way, ...]) -> None:
+        """Say something in passing, and offer ways on; nobody has to answer."""
+        self.offered.emit(text, ways)
 
     def unsay(self, *texts: str) -> None:
         """Take back what no longer holds."""

@@ -153,6 +153,7 @@ class AnnotateWidget(QWidget):
         session, runner = self.session, self.runner
         session.message.connect(self.message.say)
         session.question.connect(self.message.ask)
+        session.offered.connect(self.message.offer)
         session.question_over.connect(self.message.withdraw)
         session.messages_over.connect(self.message.forget)
         session.safety.ask_where = self.project.ask_where
@@ -372,6 +373,7 @@ class AnnotateWidget(QWidget):
             **self.review.acts,
             "next": self.session.next_scan,
             "previous": self.session.previous_scan,
+            "last_scan": self.session.last_scan,
             "search_scan": self.show_worklist,
             "back": self.session.looking.back,
             "undo": self.session.undo,

@@ -109,6 +109,18 @@ class MessageBar(QFrame):
             return
         self._keep_unread(text)
         self._put(text, "question")
+        self._put_choices(choices)
+        self._buttons[0].setFocus()
+
+    def offer(self, text: str, choices: Sequence[tuple[str, str, Callable[[], object]]]) -> None:
+        """Say something in passing, with buttons; the keys stay where they are."""
+        if self.level in _STAYING:
+            return
+        self._put(text, "info")
+        self._put_choices(choices)
+        self._timer.start(_SECONDS["info"] * 1000)
+
+    def _put_choices(self, choices: Sequence[tuple[str, str, Callable[[], object]]]) -> None:
         for label, tip, does in choices:
             button = QPushButton(label)
             button.setToolTip(tip)
@@ -116,7 +128,6 @@ class MessageBar(QFrame):
             self._choices.addWidget(button)
             self._buttons.append(button)
         self._asked = list(choices)
-        self._buttons[0].setFocus()
 
     def withdraw(self, choices: Sequence[tuple[str, str, Callable[[], object]]]) -> None:
         """Put a question away, if it is the one that is shown."""
