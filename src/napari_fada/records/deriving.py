@@ -9,13 +9,15 @@ without being rejected: nobody judged them, and one undo brings them back.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from napari_fada.records import history, tables
 from napari_fada.records.annotation import DERIVED, Annotation, new_uid
 from napari_fada.records.cine.matching import box_iou, pairs
 from napari_fada.records.edits import FINISHED, RECORD, SCAN_REVIEW, locked_uids
+from napari_fada.records.linking import UNLINKED
+from napari_fada.records.structures import NONE, boxes
 
 #: Overlap from which on a derived structure is the one that an expert rejected here.
 SAME = 0.5
@@ -59,6 +61,7 @@ def derive(
     *,
     label: str,
     rater: str,
+    unlinked: Mapping[str, str] = NONE,
 ) -> Derived:
     """Put derived proposals on a frame as one edit. See ``Project.derive``."""
     tables.require_scan(connection, sha256)
@@ -77,24 +80,30 @@ def derive(
     standing = [a for a in kept if a.status != "rejected"]
     taken = {w.uid: a for w, a in pairs(wishes, standing)}
     refused = [a for a in kept if a.status == "rejected"]
-    left = tuple(w for w in wishes if w.uid in taken or _is_among(w, refused))
+    out = {w.uid for w in wishes if w.uid in taken or _is_among(w, refused)}
+    # A box goes with its outline: it does not come to one that an expert has drawn.
+    out |= {box.uid for of, box in boxes(wishes, unlinked).items() if of in out}
+    left = tuple(w for w in wishes if w.uid in out)
     coming = [w for w in wishes if w not in left]
     open_ones = [a for a in live if a not in kept]
     replaced = tuple(a for _, a in pairs(coming, open_ones))
-    fresh = []
+    fresh: dict[str, Annotation] = {}
     wanted: dict[str, str | None] = {RECORD + a.uid: None for a in replaced}
     for wish in coming:
-        if tables.find_record(connection, wish.uid) is not None:
-            wish = replace(wish, uid=new_uid())
-        tables.put_record(connection, sha256, frame, wish)
-        wanted[RECORD + wish.uid] = "1"
-        fresh.append(wish)
+        known = tables.find_record(connection, wish.uid) is not None
+        record = replace(wish, uid=new_uid()) if known else wish
+        tables.put_record(connection, sha256, frame, record)
+        wanted[RECORD + record.uid] = "1"
+        fresh[wish.uid] = record
+    for box, outline in unlinked.items():
+        if box in fresh and outline in fresh:
+            wanted[UNLINKED + fresh[box].uid] = fresh[outline].uid
     reopened = bool(fresh) and cells.get(SCAN_REVIEW) in FINISHED[:2]
     if reopened:
         wanted[SCAN_REVIEW] = history.IN_REVIEW  # something is open again on what was finished
     entry = history.do(connection, sha256, frame, wanted, label=label, rater=rater)
     stands = tuple(taken.values())
-    return Derived(frame, entry, tuple(fresh), replaced, left, stands, reopened=reopened)
+    return Derived(frame, entry, tuple(fresh.values()), replaced, left, stands, reopened=reopened)
 
 
 def is_judged(record: Annotation) -> bool:

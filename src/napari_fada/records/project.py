@@ -26,6 +26,7 @@ from napari_fada.records.reading import Mapping as ClassMapping
 from napari_fada.records.rows import WHOLE, Act, Edit, Report, ScanRow, Standing
 from napari_fada.records.standing import KEEP, Keep
 from napari_fada.records.steps import Growing
+from napari_fada.records.structures import NONE
 
 __all__ = ["KEEP", "STATE_NAMES", "WHOLE", "Project", "default_path"]
 
@@ -209,6 +210,7 @@ class Project(ProjectSettings):
         *,
         label: str,
         act: Growing | None = None,
+        unlinked: Mapping[str, str] = NONE,
     ) -> Derived:
         """Put proposals on a frame that were made from other frames: one step of undo.
 
@@ -216,6 +218,7 @@ class Project(ProjectSettings):
 
         They take the place of untouched proposals of the same structures. What an expert said,
         locked or reviewed stays as it is; what the result has in ``left`` was not put there.
+        ``unlinked`` are boxes among them that are set apart, each with its outline.
 
         Raises
         ------
@@ -223,7 +226,9 @@ class Project(ProjectSettings):
             If a wish is not an untouched proposal with a source of its own.
         """
         with self._store.write() as c:
-            done = deriving.derive(c, sha256, frame, wishes, label=label, rater=self.rater)
+            done = deriving.derive(
+                *(c, sha256, frame, wishes), label=label, rater=self.rater, unlinked=unlinked
+            )
             if act is not None and done.entry is not None:
                 act.grow(c, done.entry.id)
         self._tell(done.entry)

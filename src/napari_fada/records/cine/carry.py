@@ -22,10 +22,15 @@ from napari_fada.records.cine import track
 from napari_fada.records.cine.interpolate import between
 from napari_fada.records.cine.matching import pairs
 from napari_fada.records.deriving import Derived, is_judged
+from napari_fada.records.linking import UNLINKED, around, unlinked
 from napari_fada.records.project import Project
 from napari_fada.records.steps import Growing
+from napari_fada.records.structures import boxes, structures
+from napari_fada.records.structures import pairs as structure_pairs
 
 Decode = Callable[[int], npt.NDArray[np.uint8]]
+Wishes = tuple[list[Annotation], dict[str, str]]
+"""Proposals for a frame, and which boxes among them are set apart from which outlines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +66,8 @@ class Finished:
 
     @property
     def added(self) -> int:
-        """How many structures were put on frames."""
-        return sum(len(o.added) for o in self.outcomes)
+        """How many structures were put on frames; box and outline of a thing are one."""
+        return sum(len(structures(o.added)) for o in self.outcomes)
 
     def text(self) -> str:
         """Return what was done, for the user."""
@@ -132,11 +137,11 @@ def copy(
     Finished
         At the end.
     """
-    records = _chosen(project, sha256, source, uids)
+    load = _Load.of(*_chosen(project, sha256, source, uids))
     label = f"copied from frame {source + 1}"
 
-    def wishes(_frame: int) -> list[Annotation]:
-        return [_proposal(r, "copy") for r in records]
+    def wishes(_frame: int) -> Wishes:
+        return load.wishes({r.uid: r for r in load.records}, "copy")
 
     yield from _put(project, sha256, targets, wishes, "copied", label, cancel)
 
@@ -166,26 +171,30 @@ def interpolate(
     Finished
         At the end.
     """
-    keys = key_frames(project.annotations_by_frame(sha256))
-    ways: dict[int, tuple[float, list[tuple[Annotation, Annotation]]]] = {}
+    found = key_frames(project.annotations_by_frame(sha256))
+    apart = project.cells_named(sha256, UNLINKED)
+    keys = {frame: _Load.of(records, apart) for frame, records in found.items()}
+    ways: dict[int, tuple[float, list[tuple[Annotation, Annotation]], _Load]] = {}
     lost: list[Lost] = []
     for first, last in gaps:
-        matched = pairs(keys[first], keys[last])
+        one, other = keys[first], keys[last]
+        matched = pairs(one.records, other.records)
+        load = one.joined(other, {b.uid: a.uid for a, b in matched})
         for frame in range(first + 1, last):
-            ways[frame] = (frame - first) / (last - first), matched
+            ways[frame] = (frame - first) / (last - first), matched, load
         met = {r.uid for pair in matched for r in pair}
-        for there, other in ((first, last), (last, first)):
+        for there, where in ((one, last), (other, first)):
             lost += [
-                Lost(other, r, f"it has no partner among the expert's on frame {other + 1}")
-                for r in keys[there]
+                Lost(where, r, f"it has no partner among the expert's on frame {where + 1}")
+                for r in there.records
                 if r.uid not in met
             ]
     yield from lost
     label = "interpolated between frames " + ", ".join(f"{a + 1} and {b + 1}" for a, b in gaps)
 
-    def wishes(frame: int) -> list[Annotation]:
-        t, matched = ways[frame]
-        return [_proposal(between(a, b, t), "interpolation") for a, b in matched]
+    def wishes(frame: int) -> Wishes:
+        t, matched, load = ways[frame]
+        return load.wishes({a.uid: between(a, b, t) for a, b in matched}, "interpolation")
 
     yield from _put(project, sha256, sorted(ways), wishes, "interpolated", label, cancel, lost)
 
@@ -224,7 +233,8 @@ def follow(
         At the end.
     """
     before = track.look(decode(source))
-    going = [track.begin(r, before) for r in _chosen(project, sha256, source, uids)]
+    load = _Load.of(*_chosen(project, sha256, source, uids))
+    going = {r.uid: track.begin(r, before) for r in load.records}
     lost: list[Lost] = []
     outcomes: list[Derived] = []
     act = Growing()
@@ -238,23 +248,25 @@ def follow(
             if cancel is not None and cancel.is_set():
                 cancelled = True
                 break
-            steps = [(t, track.step(t, moved, after)) for t in going]
+            steps = {uid: track.step(t, moved, after) for uid, t in going.items()}
             stopped = [
-                Lost(frame, t.annotation, s.reason) for t, s in steps if isinstance(s, track.Lost)
+                Lost(frame, going[uid].annotation, s.reason)
+                for uid, s in steps.items()
+                if isinstance(s, track.Lost)
             ]
-            going = [s for _, s in steps if isinstance(s, track.Track)]
-            wishes = {id(t): _proposal(t.annotation, "flow") for t in going}
+            going = {uid: s for uid, s in steps.items() if isinstance(s, track.Track)}
+            places = {uid: t.annotation for uid, t in going.items()}
+            made, unlinked = load.wishes(places, "flow")
             label = f"followed from frame {source + 1}"
-            outcome = project.derive(sha256, frame, wishes.values(), label=label, act=act)
+            outcome = project.derive(sha256, frame, made, label=label, act=act, unlinked=unlinked)
         except FadaError as error:
             problem = str(error)
             break
         # From here on as the expert has it, where the expert has set it.
-        theirs = {w.uid: a for w, a in pairs(tuple(wishes.values()), outcome.stands)}
-        going = [
-            track.begin(theirs[wishes[id(t)].uid], after) if wishes[id(t)].uid in theirs else t
-            for t in going
-        ]
+        theirs = {w.uid: a for w, a in pairs(made, outcome.stands)}
+        for uid, wish in zip(going, made, strict=False):  # boxes of outlines stand behind them
+            if wish.uid in theirs:
+                going[uid] = track.begin(theirs[wish.uid], after)
         before = after
         lost += stopped
         yield from stopped
@@ -284,10 +296,52 @@ def gaps_around(keys: Iterable[int], frame: int) -> list[tuple[int, int]]:
 
 def _chosen(
     project: Project, sha256: str, frame: int, uids: Iterable[str] | None
-) -> list[Annotation]:
-    records = project.annotations(sha256, frame)
-    wanted = None if uids is None else set(uids)
-    return [r for r in records if wanted is None or r.uid in wanted]
+) -> tuple[list[Annotation], dict[str, str]]:
+    """Return the records that are meant, each with the other half of its structure."""
+    records, apart = project.annotations(sha256, frame), unlinked(project.state(sha256, frame))
+    if uids is None:
+        return records, apart
+    wanted = set(uids)
+    for outline, box in boxes(records, apart).items():
+        if wanted & {outline, box.uid}:
+            wanted |= {outline, box.uid}
+    return [r for r in records if r.uid in wanted], apart
+
+
+@dataclass(frozen=True, slots=True)
+class _Load:
+    """What is taken to other frames: records, the boxes that go with outlines, and those apart.
+
+    ``boxes`` are by the uid of the outline; ``apart`` leads from a box to its outline.
+    """
+
+    records: list[Annotation]
+    boxes: Mapping[str, Annotation]
+    apart: Mapping[str, str]
+
+    @classmethod
+    def of(cls, records: Sequence[Annotation], apart: Mapping[str, str]) -> _Load:
+        """Make it of all that is taken along."""
+        found = {outline.uid: box for outline, box in structure_pairs(records, apart)}
+        own = {box.uid for box in found.values()}
+        return cls([r for r in records if r.uid not in own], found, apart)
+
+    def joined(self, other: _Load, names: Mapping[str, str]) -> _Load:
+        """Return it with what the other end of a stretch knows; ``names`` leads to ours."""
+        more = {names[of]: box for of, box in other.boxes.items() if of in names}
+        apart = {names.get(b, b): names.get(o, o) for b, o in other.apart.items()}
+        return _Load(self.records, {**more, **self.boxes}, {**apart, **self.apart})
+
+    def wishes(self, places: Mapping[str, Annotation], source: Source) -> Wishes:
+        """Return proposals of records as they are elsewhere, and boxes around the outlines."""
+        made = {uid: _proposal(record, source) for uid, record in places.items()}
+        around_them = [
+            around(_proposal(self.boxes[uid], source), wish)
+            for uid, wish in made.items()
+            if uid in self.boxes
+        ]
+        kept = {made[b].uid: made[o].uid for b, o in self.apart.items() if b in made and o in made}
+        return [*made.values(), *around_them], kept
 
 
 def _proposal(record: Annotation, source: Source) -> Annotation:
@@ -307,7 +361,7 @@ def _put(
     project: Project,
     sha256: str,
     targets: Sequence[int],
-    wishes: Callable[[int], list[Annotation]],
+    wishes: Callable[[int], Wishes],
     verb: str,
     label: str,
     cancel: threading.Event | None,
@@ -321,7 +375,10 @@ def _put(
             cancelled = True
             break
         try:
-            outcomes.append(project.derive(sha256, frame, wishes(frame), label=label, act=act))
+            made, kept = wishes(frame)
+            outcomes.append(
+                project.derive(sha256, frame, made, label=label, act=act, unlinked=kept)
+            )
         except ProjectError as error:
             problem = str(error)
             break
