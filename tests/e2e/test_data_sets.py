@@ -244,5 +244,7 @@ def test_nothing_to_score_is_said(desk, tmp_path):
     dialog = desk.widget.project.show_dialog(EvaluateDialog)
     dialog.place.line.setText(str(tmp_path / "report"))
     dialog.go.click()
-    assert "nothing to compare" in wait(desk, dialog)
+    text = wait(desk, dialog)
+    assert "nothing to compare" in text
+    assert "Accept in the worklist's menu" in text  # the way out
     assert not dialog.report.isVisible()

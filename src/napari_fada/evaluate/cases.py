@@ -89,6 +89,18 @@ ONLY_ANSWER = "frames that only the answer has"
 TWICE = "frames whose file name stands twice on a side, and nothing else tells them apart"
 OTHER_SIZE = "frames of another size on the other side"
 
+#: What can be done about it where it leaves nothing to compare.
+WAYS_OUT: Mapping[str, str] = {
+    NOT_REVIEWED: "Close reviews: N in the window; for many scans, as labels that came in, Accept "
+    "in the worklist's menu, or napari-fada project accept.",
+    NOT_READ: "Let a model read them: Run on … without a reading in the worklist, or "
+    "napari-fada run --project.",
+    ONLY_TRUTH: "Answers must be of the same images.",
+    ONLY_ANSWER: "Answers must be of the same images.",
+    OTHER_SIZE: "Answers must be of the same images.",
+    TWICE: "Give the images names that stand once.",
+}
+
 
 def cases_of_project(project: Project, left: Unpaired) -> Iterator[Case]:
     """Yield the reviewed frames of a project: what experts made of it against what the model said.
@@ -185,19 +197,25 @@ def case_of(truth: FrameRecords, answer: Side, phases: Mapping[str, str] | None 
     )
 
 
-def frames_of_project(project: Project, *, proposals: bool) -> Iterator[FrameRecords]:
+def frames_of_project(
+    project: Project, *, proposals: bool, left: Unpaired | None = None
+) -> Iterator[FrameRecords]:
     """Yield what stands in a project, as frames of a data set.
 
     Parameters
     ----------
     proposals : bool
         True: all that stands, on every frame; False: what was judged, on reviewed frames.
+    left : Unpaired, optional
+        Counts the frames that are not reviewed.
     """
     for row in project.scans():
         spacing, origin = project.spacing(row)
         for frame in project.frames(row.sha256):
             now = project.standing(row.sha256, frame)
             if not (proposals or now.reviewed):
+                if left is not None:
+                    left.count(NOT_REVIEWED)
                 continue
             report = now.report
             records = [a for a in now.annotations if a.status != "rejected"]

@@ -11,7 +11,7 @@ from napari_fada import __version__
 from napari_fada.errors import ExchangeError
 from napari_fada.evaluate.areas import Areas, areas, overlaps
 from napari_fada.evaluate.bootstrap import Draws, Figure
-from napari_fada.evaluate.cases import Case, Unpaired
+from napari_fada.evaluate.cases import WAYS_OUT, Case, Unpaired
 from napari_fada.evaluate.detection import Detection, detection
 from napari_fada.evaluate.editing import Editing
 from napari_fada.evaluate.points import Calibration, ClassPoints, calibration, keypoints
@@ -181,9 +181,10 @@ def evaluate_steps(
         yield Progress(number, max(total, number), case.name)
     if not kept:
         reasons = "; ".join(f"{n} {reason}" for reason, n in left.reasons.items())
+        ways = dict.fromkeys(WAYS_OUT[r] for r in left.reasons if r in WAYS_OUT)
         raise ExchangeError(
             f"There is nothing to compare{f' ({reasons})' if reasons else ''}.",
-            todo="Truth are frames whose review is closed; answers must be of the same images.",
+            todo=" ".join(ways) or "The truth holds no images.",
         )
     draws = Draws([c.examination for c in kept], options.bootstrap, options.seed)
     yield Progress(len(kept), len(kept), "boxes")

@@ -114,7 +114,7 @@ def of_data_sets(truth: DataSet, answers: DataSet) -> Comparison:
         If one of them cannot be read.
     """
     left, problems = Unpaired(), list[str]()
-    gold = read_frames(truth, problems, proposals=False)
+    gold = read_frames(truth, problems, proposals=False, left=left)
     said = read_frames(answers, problems, proposals=True)
     left.count(PROBLEMS, len(problems))
     return Comparison(
@@ -140,7 +140,7 @@ def of_model(
         If the data set cannot be read.
     """
     left, problems = Unpaired(), list[str]()
-    gold = read_frames(truth, problems, proposals=False)
+    gold = read_frames(truth, problems, proposals=False, left=left)
     left.count(PROBLEMS, len(problems))
     return Comparison(
         f"{engine.info.model.pack} against {truth.path.name}",
@@ -188,7 +188,9 @@ def grouped(cases: Iterator[Case], pattern: str) -> Iterator[Case]:
         yield replace(case, group=group)
 
 
-def read_frames(data: DataSet, problems: list[str], *, proposals: bool) -> list[FrameRecords]:
+def read_frames(
+    data: DataSet, problems: list[str], *, proposals: bool, left: Unpaired | None = None
+) -> list[FrameRecords]:
     """Return the frames of a data set, each with the file of its image.
 
     Parameters
@@ -199,10 +201,12 @@ def read_frames(data: DataSet, problems: list[str], *, proposals: bool) -> list[
         Takes what could not be read.
     proposals : bool
         Of a project: also what no one has judged.
+    left : Unpaired, optional
+        Counts what a project has that is no truth yet.
     """
     if data.is_project:
         with Project.open(data.path, create=False) as project:
-            return list(frames_of_project(project, proposals=proposals))
+            return list(frames_of_project(project, proposals=proposals, left=left))
     form = load_format(data.form or guess_form(data.path))
     if form.reader is None:
         raise ExchangeError(f"{form.title} can be written, but not read.")

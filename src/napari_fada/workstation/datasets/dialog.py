@@ -103,6 +103,9 @@ class DataSetDialog(QDialog):
     def finished_with(self, result: Any) -> None:
         """Take the result of work that ended well."""
 
+    def broken_by(self) -> None:
+        """Offer a way out of what was said just now."""
+
     def show_running(self, running: bool) -> None:
         """Let buttons wait while work goes on."""
 
@@ -115,6 +118,7 @@ class DataSetDialog(QDialog):
     def _on_event(self, event: Any) -> None:
         if isinstance(event, Broken):
             self.tell([event.text])
+            self.broken_by()
         elif isinstance(event, Finished):
             if event.result is None:
                 self.tell([self._stopped])

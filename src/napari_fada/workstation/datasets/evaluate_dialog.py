@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
 
+from napari_fada.errors import FadaError
+from napari_fada.records.worklist import Filter, Item, States
 from napari_fada.workstation.ahead import ahead_of
 from napari_fada.workstation.datasets.dialog import DataSetDialog, PlaceField, show_file
 from napari_fada.workstation.datasets.jobs import evaluate
 from napari_fada.workstation.session import Session
+from napari_fada.workstation.worklist.docking import show_worklist
 
 if TYPE_CHECKING:
     from napari_fada.evaluate.bootstrap import Figure
@@ -42,13 +45,23 @@ class EvaluateDialog(DataSetDialog):
             "A band across the window leads back to your project",
         )
         self.worst.clicked.connect(self._open_worst)
+        self.accept_all = self.button(
+            "", "Close the review of labels that came in, so that they are the truth; asks first"
+        )
+        self.accept_all.clicked.connect(self._accept_imported)
+        self.read = self.button(
+            "",
+            "Let the model read the reviewed scans that it has not read; what stands on them\n"
+            "stays as it is. When it has ended, evaluate again",
+        )
+        self.read.clicked.connect(self._read_reviewed)
         self.go = self.button("Evaluate", "Work out the figures")
         self.go.setDefault(True)
         self.go.clicked.connect(self.evaluate)
         self._folder = Path()
-        for button in (self.report, self.worst):
-            button.hide()
-        self.resize(500, 420)
+        self._hide_ways()
+        self._layout.setStretchFactor(self.outcome, 9)
+        self.resize(600, 440)
 
     def evaluate(self) -> None:
         """Begin."""
@@ -59,8 +72,7 @@ class EvaluateDialog(DataSetDialog):
             self.tell(["Choose a folder first."])
             return
         self._folder = folder
-        for button in (self.report, self.worst):
-            button.hide()
+        self._hide_ways()
         self.start(evaluate(self.session.project.path, folder), "Looking at the records")
 
     def show_running(self, running: bool) -> None:
@@ -72,6 +84,44 @@ class EvaluateDialog(DataSetDialog):
         self.report.show()
         self.worst.setVisible((self._folder / "worst.fada").exists())
         self.tell(headlines(result))
+        self.broken_by()
+
+    def broken_by(self) -> None:
+        """Offer what would bring more to compare: scans to be accepted, scans to be read."""
+        try:
+            imported, unread = self._imported(), self._unread()
+        except FadaError as error:
+            self.session.say_error(error)
+            return
+        self.accept_all.setText(f"Accept {len(imported)} imported…")
+        self.accept_all.setVisible(bool(imported))
+        self.read.setText(f"Let the model read {len(unread)}")
+        self.read.setVisible(bool(unread) and ahead_of(self.session).has_model)
+
+    def _hide_ways(self) -> None:
+        for button in (self.report, self.worst, self.accept_all, self.read):
+            button.hide()
+
+    def _imported(self) -> list[Item]:
+        worklist = self.session.walk.worklist
+        return worklist.items(Filter(states=frozenset({"imported"})))
+
+    def _unread(self) -> list[Item]:
+        states: frozenset[States] = frozenset({"accepted", "corrected"})
+        wanted = Filter(states=states, problems=False, unread=True)
+        return [i for i in self.session.walk.worklist.items(wanted) if i.path is not None]
+
+    def _accept_imported(self) -> None:
+        self.accept_all.hide()
+        # The list shows how far it is and what was left; the question is asked beside the scan.
+        show_worklist(self.session.viewer).menu.bulk.judge(self._imported(), "accept")
+        self.tell(["You are asked beside the scan. When it is done, evaluate again."])
+
+    def _read_reviewed(self) -> None:
+        self.read.hide()
+        number = ahead_of(self.session).run_on(self._unread())
+        if number:
+            self.tell([f"The model reads {number} scans; when it has ended, evaluate again."])
 
     def _open_worst(self) -> None:
         ahead = ahead_of(self.session)

@@ -63,6 +63,13 @@ class BulkWork:
 
     def judge(self, items: Sequence[Item], judgement: Judgement) -> None:
         """Judge the scans of rows; asks first before scans that nobody has looked at are signed."""
+        if judgement == "accept" and not self._session.rater:
+            self._session.say(
+                "Type your name first (Rater, in the Project tab): what you accept is signed "
+                "with it. Nothing is accepted yet.",
+                "warning",
+            )
+            return
         unseen = [i for i in items if i.sha256 and i.state in UNSEEN]
         if judgement != "accept" or not unseen:
             self._start(items, judgement)
@@ -84,10 +91,11 @@ class BulkWork:
                     lambda: self._start(items, judgement, unseen=False),
                 )
             )
-        whom = "This scan" if len(items) == 1 else f"{len(unseen)} of {len(items)} scans"
+        number = len(items)
+        whom = f"{len(unseen)} of these {number} scans" if seen else f"these {number} scans"
         self._session.question.emit(
-            f"{whom} nobody has looked at here. Accepted, everything that is proposed on them "
-            "counts as reviewed, in your name.",
+            f"Nobody has looked at {whom if number > 1 else 'this scan'} here. Accepted, all that "
+            f"is proposed on them counts as reviewed, in the name of {self._session.rater}.",
             tuple(ways),
         )
 
@@ -117,10 +125,11 @@ class BulkWork:
         if session.layers is not None:
             session.layers.finish_drawing()
         self._what = what
-        path, rater = session.project.path, session.rater
+        path, rater, window = session.project.path, session.rater, session.project.window
 
         def work(cancel: threading.Event) -> Iterator[Any]:
             with Project.open(path, rater=rater, create=False) as project:
+                project.window = window  # undo takes it for what was done in this window
                 yield from _seldom(judging(project, cancel))
 
         self.told.emit(f"{what}…", 0, 0)

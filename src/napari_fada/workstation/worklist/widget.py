@@ -150,6 +150,7 @@ class WorklistWidget(QWidget):
             (session.list_changed, self._on_list),
             (session.item_failed, self._on_item_failed),
             (self.ahead.changed, self.batch.refresh),
+            (self.ahead.saved, self._on_changed),
             (self.menu.bulk.told, self.progress.tell),
             (self.menu.bulk.ended, self._on_judged),
             (settings().events.prepare_next, self.batch.show_prepare_next),
