@@ -15,6 +15,7 @@ from typing import Any, Literal
 from napari_fada.errors import ProjectError, UndecidedError
 from napari_fada.records import edits, history, tables
 from napari_fada.records.annotation import Annotation, new_uid, now
+from napari_fada.records.geometry import bounds
 from napari_fada.records.history import Entry
 from napari_fada.records.project import Project
 
@@ -43,6 +44,8 @@ class Conflict:
         Likeness of two structures; None if there is only one, or none to compare.
     rater_a, rater_b : str
         Who says so.
+    box_a, box_b : str or None
+        The boxes that are one with the outlines ``a`` and ``b``: decided with them.
     """
 
     id: str
@@ -55,6 +58,8 @@ class Conflict:
     iou: float | None = None
     rater_a: str = ""
     rater_b: str = ""
+    box_a: str | None = None
+    box_b: str | None = None
 
     @property
     def cell(self) -> str:
@@ -63,7 +68,7 @@ class Conflict:
 
     def to_json(self) -> str:
         """Return what the cell holds."""
-        names = ("what", "name", "a", "b", "iou", "rater_a", "rater_b")
+        names = ("what", "name", "a", "b", "iou", "rater_a", "rater_b", "box_a", "box_b")
         return json.dumps({name: getattr(self, name) for name in names}, ensure_ascii=False)
 
     @classmethod
@@ -228,33 +233,47 @@ def _structure(
     choose: Literal["a", "b"] | Annotation,
     rater: str,
 ) -> Mapping[str, str | None]:
+    at = (connection, conflict.scan, conflict.frame)
     if isinstance(choose, Annotation):
-        parent = tables.find_record(connection, conflict.a or conflict.b or "")
-        drawn = parent is None or edits.root(connection, parent).source == "expert"
-        record = replace(
-            choose,
-            uid=new_uid(),
-            parent=parent.uid if parent else None,
-            source="expert",
-            status="accepted" if drawn else "corrected",
-            rater=rater,
-            created=now(),
-        )
-        tables.put_record(
-            *(connection, conflict.scan, conflict.frame, record),
-            place_of=parent.uid if parent else None,
-        )
-        return {edits.RECORD + record.uid: "1"}
-    chosen, other = (conflict.a, conflict.b) if choose == "a" else (conflict.b, conflict.a)
-    if chosen is not None:
-        return {edits.RECORD + chosen: "1"}
+        made = _anew(connection, choose, conflict.a or conflict.b, rater)
+        records = {made: conflict.a or conflict.b}
+        box = conflict.box_a or conflict.box_b
+        if box is not None and made.kind == "polygon":
+            wish = Annotation(made.category, "box", bounds(made))
+            records[_anew(connection, wish, box, rater)] = box
+        for record, parent in records.items():
+            tables.put_record(*at, record, place_of=parent)
+        return {edits.RECORD + record.uid: "1" for record in records}
+    sides = ((conflict.a, conflict.box_a), (conflict.b, conflict.box_b))
+    chosen, others = sides if choose == "a" else sides[::-1]
+    if chosen[0] is not None:
+        return {edits.RECORD + uid: "1" for uid in chosen if uid is not None}
     # Nothing is to be there: what a model proposed must not be proposed again.
-    gone = tables.find_record(connection, other or "")
-    if gone is None or edits.root(connection, gone).source == "expert":
-        return {}
-    rejection = edits.judged(gone, gone, "rejected", rater)
-    tables.put_record(connection, conflict.scan, conflict.frame, rejection, place_of=gone.uid)
-    return {edits.RECORD + rejection.uid: "1"}
+    wanted: dict[str, str | None] = {}
+    for uid in others:
+        gone = tables.find_record(connection, uid or "")
+        if gone is not None and edits.root(connection, gone).source != "expert":
+            rejection = edits.judged(gone, gone, "rejected", rater)
+            tables.put_record(*at, rejection, place_of=gone.uid)
+            wanted[edits.RECORD + rejection.uid] = "1"
+    return wanted
+
+
+def _anew(
+    connection: sqlite3.Connection, wish: Annotation, parent: str | None, rater: str
+) -> Annotation:
+    """Return the record of what was drawn in the place of another."""
+    old = tables.find_record(connection, parent or "")
+    drawn = old is None or edits.root(connection, old).source == "expert"
+    return replace(
+        wish,
+        uid=new_uid(),
+        parent=old.uid if old else None,
+        source="expert",
+        status="accepted" if drawn else "corrected",
+        rater=rater,
+        created=now(),
+    )
 
 
 def _word(

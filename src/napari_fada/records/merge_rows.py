@@ -30,7 +30,7 @@ _SCAN = (
 _READING = "id, sha256, frame, model_sha256, prompt_hash, created, body"
 _LISTED = "path, name, name_key, size, mtime_ns, sha256, problem, added"
 _STEP = 500
-_NAMED = ("record", "lock", "reason")  # cells whose name ends with the uid of a record
+_NAMED = ("record", "lock", "reason", "unlinked")  # cells whose name ends with the uid of a record
 
 
 @dataclass(slots=True)
@@ -52,11 +52,9 @@ class Taken:
         what, _, uid = name.rpartition("/")
         if what in _NAMED and uid in self.uids:
             name = f"{what}/{self.uids[uid]}"
-        if name == "reading":
-            before, after = (
-                None if value is None else self.readings.get(value, value)
-                for value in (before, after)
-            )
+        # What these hold is a name, too: of a reading, of the outline that a box is apart from.
+        names = {"reading": self.readings, "unlinked": self.uids}.get(what or name, {})
+        before, after = (names.get(v, v) if v else v for v in (before, after))
         return Change(name, before, after)
 
 

@@ -13,8 +13,10 @@ from napari_fada.records.agreement import Agreement, Opinion, assign, compare, m
 from napari_fada.records.annotation import Annotation, new_uid
 from napari_fada.records.conflicts import Conflict, What
 from napari_fada.records.edits import RECORD
+from napari_fada.records.linking import unlinked
 from napari_fada.records.reading import INTERPRETATION_KEYS
 from napari_fada.records.rows import WHOLE, Report
+from napari_fada.records.structures import boxes
 
 #: Review states in which the scan counts as good for use: no conflict between them.
 _USABLE = frozenset({"accepted", "corrected"})
@@ -35,6 +37,19 @@ class Side:
     records: tuple[Annotation, ...] = ()
     roots: Mapping[str, str] = field(default_factory=dict)
     report: Report = field(default_factory=Report)
+
+    @property
+    def boxes(self) -> dict[str, Annotation]:
+        """The boxes that are judged as their outlines are, by the uid of the outline."""
+        found = boxes(self.records, unlinked(self.cells))
+        judged = {r.uid for r in self.records if r.status != "proposed"}
+        return {uid: box for uid, box in found.items() if uid in judged or box.status == "proposed"}
+
+    @property
+    def outer(self) -> list[Annotation]:
+        """The records but those boxes."""
+        along = {box.uid for box in self.boxes.values()}
+        return [r for r in self.records if r.uid not in along]
 
     def opinion(self, spacing_mm: tuple[float, float] | None = None) -> Opinion:
         """Return what the rater says, without proposals that were not judged."""
@@ -72,6 +87,7 @@ class FrameMerge:
         self._key, self._a, self._b = key, a, b
         self._size, self._threshold = size, threshold
         self.result = Merged()
+        self._boxes: dict[str, Annotation] = {}
         if not (a.judged and b.judged):
             self._take_one(a if a.judged or (a.cells and not b.judged) else b)
         else:
@@ -98,17 +114,29 @@ class FrameMerge:
         standing = {name.removeprefix(RECORD) for name in cells if name.startswith(RECORD)}
         for name in list(cells):
             what, _, uid = name.partition("/")
-            if what in ("lock", "reason") and uid not in standing:
+            apart = what == "unlinked" and cells[name] not in standing
+            if what in ("lock", "reason", "unlinked") and (uid not in standing or apart):
                 del cells[name]
 
     # Structures
 
     def _structures(self) -> None:
         a, b = self._a, self._b
+        # A box goes with its outline: it is compared and decided with it.
+        for side in (b, a):
+            self._boxes |= side.boxes
         shared = {r.uid for r in a.records} & {r.uid for r in b.records}
-        self._stand(*(r for r in a.records if r.uid in shared))
-        mine = [r for r in a.records if r.uid not in shared]
-        yours = [r for r in b.records if r.uid not in shared]
+        mine = [r for r in a.outer if r.uid not in shared]
+        yours = [r for r in b.outer if r.uid not in shared]
+        for uid in shared & a.boxes.keys() & b.boxes.keys():
+            one, two = a.boxes[uid], b.boxes[uid]
+            if one.status == "proposed":
+                self._boxes[uid] = two  # the first rater has not touched it
+            elif one.uid != two.uid and two.status != "proposed":
+                del self._boxes[uid]  # set apart by one of them at least
+                mine.append(one)
+                yours.append(two)
+        self._stand(*(r for r in a.outer if r.uid in shared))
         lone_a, lone_b = self._match(_kept(mine), _kept(yours))
         self._across_classes(lone_a, lone_b)
         self._against_rejections(lone_a, yours, "a")
@@ -187,6 +215,8 @@ class FrameMerge:
 
     def _stand(self, *records: Annotation) -> None:
         self.result.cells |= {RECORD + r.uid: "1" for r in records}
+        along = (self._boxes.get(r.uid) for r in records)
+        self.result.cells |= {RECORD + box.uid: "1" for box in along if box is not None}
 
     # Words
 
@@ -252,8 +282,10 @@ class FrameMerge:
     def _ask(
         self, what: What, name: str, a: str | None, b: str | None, alike: float | None = None
     ) -> None:
+        along = [self._boxes.get(uid or "") for uid in (a, b)]
         conflict = Conflict(
-            *(new_uid(), *self._key, what, name, a, b, alike, self._a.rater, self._b.rater)
+            *(new_uid(), *self._key, what, name, a, b, alike, self._a.rater, self._b.rater),
+            *(box.uid if box is not None else None for box in along),
         )
         self.result.conflicts.append(conflict)
         self.result.cells[conflict.cell] = conflict.to_json()

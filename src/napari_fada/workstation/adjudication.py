@@ -117,13 +117,18 @@ class Adjudication:
             self._session.say("Both cannot stand here: one of the two has nothing to keep.")
             return False
         label = f"{DECIDED}both {conflict.name} stand"
-        copy = replace(corrected(second, self._session.rater), status="accepted")
         project = self._session.project
+        box = project.record(conflict.box_b) if conflict.box_b else None
+        copies = [
+            replace(corrected(r, self._session.rater), status="accepted")
+            for r in (second, box)
+            if r is not None
+        ]
 
         def stand() -> None:
             with project.together(label):
                 resolve(project, conflict, "a")
-                project.edit(conflict.scan, conflict.frame, add=[copy], label=label)
+                project.edit(conflict.scan, conflict.frame, add=copies, label=label)
 
         return self._decide(conflict, stand)
 
