@@ -269,3 +269,28 @@ def test_a_jpeg_cine_is_decoded_as_it_is_looked_at(open_desk):
     finish(desk)
     assert [r.source for r in desk.kept(6)] == ["interpolation"]
     assert "0." in strip_of(desk)._describe(6)  # its time in the clip
+
+
+def test_frames_that_were_never_on_the_screen_are_marked_asked_about_and_recorded(clip):
+    session, sha256 = clip.session, clip.session.scan.sha256
+    window = clip.viewer.window._qt_window
+    window.show()
+    draw(clip, 0)
+    draw(clip, 20, ("Brain", square(120.0)))
+    session.go_to_frame(10)
+    clip.widget.carrier.interpolate()
+    finish(clip)
+    strip = strip_of(clip)
+    session.go_to_frame(12)
+    clip.qtbot.waitUntil(lambda: strip.marks.looks[12] == frame_marks.SEEN)
+    assert strip.marks.looks[5] == frame_marks.NEVER_SEEN
+    assert "not looked at yet" in strip._describe(5)
+    press(clip.viewer, "N")
+    assert "of 21 frames were never on the screen" in clip.widget.message.text
+    assert clip.kept(5)[0].status == clip.kept(12)[0].status == "proposed"
+    press(clip.viewer, "N")
+    assert clip.kept(5)[0].status == clip.kept(12)[0].status == "accepted"
+    looks = strip_of(clip).marks.looks
+    assert (looks[5], looks[12]) == (frame_marks.SIGNED_UNSEEN, frame_marks.SEEN)
+    assert "accepted without being on the screen" in strip._describe(5)
+    assert session.project.lines(sha256)[0].label.endswith("frames never on the screen)")

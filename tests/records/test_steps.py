@@ -8,6 +8,7 @@ import pytest
 
 from napari_fada.errors import ProjectError
 from napari_fada.records import review
+from napari_fada.records.annotation import now
 from napari_fada.records.project import WHOLE, Project
 from record_samples import box, make_reading, make_scan, polygon
 
@@ -75,7 +76,7 @@ def test_a_comment_is_undone_on_any_frame_it_can_be_seen_from(project):
 
 def test_a_finished_scan_is_opened_again_by_one_undo(project):
     project.save_reading(make_reading(SCAN, polygon(), frame=1))
-    review.finish(project, SHA, 0)
+    review.finish(project, SHA, 0, [(0, now()), (1, now())])
     assert review.scan_review(project, SHA).state == "accepted"
     assert project.undo(SHA, 1).label == "Scan finished: accepted"
     assert review.scan_review(project, SHA).state == "proposed"

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import pytest
 
+from napari_fada.records.annotation import Annotation
+from napari_fada.records.project import Project
 from napari_fada.records.review import scan_review
 from napari_fada.workstation import signing
 from napari_fada.workstation.signing import Objection
@@ -76,3 +80,120 @@ def test_a_question_is_withdrawn_when_another_frame_is_shown(clip, objections):
     assert withdrawn == [offers]
     assert not clip.session.reviewing.accept_and_next()
     assert state(clip) == "new"
+
+
+# What was never on the screen
+
+
+def guess(x=60.0):
+    return Annotation("Brain", "box", ((x, 60.0), (x + 40, 100.0)), source="interpolation")
+
+
+@pytest.fixture
+def carried(clip):
+    """Put guesses on the five frames of a clip; the last one is shown, and nothing else was."""
+    session = clip.session
+    session.go_to_frame(4)
+    for frame in range(5):
+        session.project.derive(session.scan.sha256, frame, [guess()], label="carried")
+    session.refresh()
+    clip.asked, clip.over = [], []
+    session.question.connect(lambda text, choices: clip.asked.append((text, choices)))
+    session.question_over.connect(clip.over.append)
+    return clip
+
+
+def statuses(bench):
+    return [bench.one(frame).status for frame in range(5)]
+
+
+def unseen(bench):
+    found = bench.session.project.frame_states(bench.session.scan.sha256)
+    return {frame for frame, state in found.items() if state.unseen}
+
+
+def test_frames_that_were_never_shown_are_counted_and_asked_about(carried):
+    carried.session.go_to_frame(3)
+    assert not carried.session.reviewing.accept_and_next()
+    assert carried.said[-1][0].startswith("3 of 5 frames were never on the screen")
+    assert statuses(carried) == ["proposed"] * 5
+    carried.session.reviewing.accept_and_next()
+    assert statuses(carried) == ["accepted"] * 5
+    assert unseen(carried) == {0, 1, 2}
+    assert carried.over[-1] == carried.asked[-1][1]
+
+
+def test_a_look_at_one_of_them_asks_anew(carried):
+    doing = carried.session.reviewing
+    doing.accept_and_next()
+    carried.session.go_to_frame(0)
+    assert not doing.accept_and_next()
+    assert carried.said[-1][0].startswith("3 of 5")
+
+
+def test_what_was_seen_can_be_accepted_alone(carried):
+    carried.session.go_to_frame(2)
+    carried.session.reviewing.accept_and_next()
+    _, (show, only, _all) = carried.asked[-1]
+    only[2]()
+    assert statuses(carried) == ["proposed", "proposed", "accepted", "proposed", "accepted"]
+    assert state(carried) == "in_review"
+    assert carried.session.frame == 0  # the first that is left
+    carried.session.go_to_frame(4)
+    show[2]()
+    assert carried.session.frame == 0
+
+
+def test_all_that_was_looked_at_is_accepted_without_a_word(carried):
+    for frame in range(5):
+        carried.session.go_to_frame(frame)
+    carried.session.reviewing.accept_and_next()
+    assert carried.asked == []
+    assert statuses(carried) == ["accepted"] * 5
+    assert unseen(carried) == set()
+
+
+def test_a_look_counts_in_a_later_session_too(carried, tmp_path):
+    carried.session.go_to_frame(1)
+    sha256 = carried.session.scan.sha256
+    carried.session.close()
+    with Project.open(tmp_path / "project.fada", rater="Ben") as later:
+        assert later.unseen(sha256) == {0, 2, 3}
+
+
+def test_looks_without_the_structures_do_not_count(carried):
+    session = carried.session
+    layer = session.layers.layer("boxes")
+    layer.visible = False
+    session.go_to_frame(0)
+    layer.visible = True
+    session.look_back(1, 0)  # an earlier state of the frame
+    session.end_look_back()
+    over = carried.viewer.add_image(session.image.data[0], name="another")
+    session.go_to_frame(2)
+    carried.viewer.layers.remove(over)
+    assert session.project.unseen(session.scan.sha256) >= {0, 2}
+
+
+def test_a_frame_shown_before_its_structures_came_was_not_looked_at(clip):
+    session = clip.session
+    for frame in range(5):
+        session.go_to_frame(frame)
+    for frame in range(5):
+        session.project.derive(session.scan.sha256, frame, [guess()], label="carried")
+    session.refresh()
+    assert not session.reviewing.accept_and_next()
+    assert clip.said[-1][0].startswith("4 of 5")
+
+
+def test_a_busy_project_takes_looks_a_little_later(carried, tmp_path):
+    session = carried.session
+    before = session.project.unseen(session.scan.sha256)
+    other = sqlite3.connect(tmp_path / "project.fada", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    session.go_to_frame(1)
+    assert session.project.unseen(session.scan.sha256) == before
+    other.execute("ROLLBACK")
+    other.close()
+    session.frames_seen.keep()
+    assert session.project.unseen(session.scan.sha256) == before - {1}

@@ -186,9 +186,8 @@ def _last_edit(project: Project, sha256: str) -> int:
 
 
 def looked_at(project: Project, sha256: str) -> bool:
-    """Tell whether a person has had this scan in hand here."""
-    state = review.scan_review(project, sha256).state
-    return state not in ("new", "proposed", "imported")
+    """Tell whether all that would be accepted of this scan was on the screen of someone here."""
+    return not project.unseen(sha256)
 
 
 def _objection(project: Project, sha256: str, judgement: Judgement, seen: bool) -> str:

@@ -145,7 +145,7 @@ def entries(
         arguments.append(frame)
     rows = connection.execute(
         "SELECT id, sha256, frame, kind, target, label, rater, at, window, made_by, "
-        "name, before, after FROM edits "
+        "name, before, after FROM signed_edits "
         f"LEFT JOIN changes ON edit = id WHERE {where} ORDER BY id, name",
         arguments,
     )

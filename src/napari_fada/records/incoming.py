@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
 from napari_fada.records import history, tables
-from napari_fada.records.annotation import Annotation
+from napari_fada.records.annotation import Annotation, now
 from napari_fada.records.edits import FINISHED, RECORD, locked_uids
 from napari_fada.records.project import Project
 from napari_fada.records.rows import WHOLE, Act
@@ -71,6 +71,7 @@ def take_in(
             by_person=False,
         ),
     )
+    project.note_looks(sha256, [(act.frame, now())], how="told")
     into.frames.setdefault(sha256, set()).add(act.frame)
     return new
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from napari_fada.records import listed, summary, tables
+from napari_fada.records import listed, looks, summary, tables
 from napari_fada.records.agreement import Agreement
 from napari_fada.records.annotation import Annotation, now
 from napari_fada.records.history import Change, Entry
@@ -77,7 +77,7 @@ def take_both(
     for table, columns in (("scans", _SCAN), ("readings", f"seq, {_READING}")):
         rows = a.execute(f"SELECT {columns} FROM {table} ORDER BY rowid")
         yield from _copy(c, table, columns, rows)
-    records = a.execute("SELECT * FROM records ORDER BY seq")
+    records = a.execute("SELECT * FROM signed_records ORDER BY seq")
     columns = "seq, uid, sha256, frame, reading, parent, place, body"
     yield from _copy(c, "records", columns, records)
     rows = a.execute(f"SELECT {_LISTED} FROM listed ORDER BY id")
@@ -87,6 +87,8 @@ def take_both(
     yield from _take_readings(c, b, taken)
     yield from _take_records(c, b, taken)
     _take_listed(c, b)
+    for project in (a, b):
+        _take_looks(c, project)
     taken.acts_a, taken.acts_b = _acts(a), _acts(b)
     return taken
 
@@ -161,7 +163,7 @@ def _content(sha256: str, frame: int, body: str) -> str:
 
 def _take_records(c: sqlite3.Connection, b: sqlite3.Connection, taken: Taken) -> Iterator[int]:
     known = {row[0] for row in c.execute("SELECT uid FROM records")}
-    query = "SELECT uid, sha256, frame, reading, parent, body FROM records ORDER BY seq"
+    query = "SELECT uid, sha256, frame, reading, parent, body FROM signed_records ORDER BY seq"
     for uid, sha256, frame, reading, parent, body in b.execute(query).fetchall():
         yield 1
         if uid in known or uid in taken.uids:
@@ -173,6 +175,13 @@ def _take_records(c: sqlite3.Connection, b: sqlite3.Connection, taken: Taken) ->
             reading=taken.readings.get(reading, reading),
             place_of=parent,
         )
+
+
+def _take_looks(c: sqlite3.Connection, project: sqlite3.Connection) -> None:
+    """Take which frames a rater has looked at."""
+    rows = project.execute("SELECT sha256, frame, last, rater, how FROM looks").fetchall()
+    for sha256, frame, last, rater, how in rows:
+        looks.note(c, sha256, [(frame, last)], rater=rater, how=how)
 
 
 def _take_listed(c: sqlite3.Connection, b: sqlite3.Connection) -> None:

@@ -10,6 +10,8 @@ from napari_fada.records import (
     deriving,
     edits,
     history,
+    looks,
+    signatures,
     standing,
     steps,
     tables,
@@ -20,6 +22,7 @@ from napari_fada.records.annotation import Annotation
 from napari_fada.records.base import default_path
 from napari_fada.records.deriving import Derived
 from napari_fada.records.history import Entry
+from napari_fada.records.looks import How, Look
 from napari_fada.records.project_settings import ProjectSettings
 from napari_fada.records.reading import PHASES, Phase, Reading
 from napari_fada.records.reading import Mapping as ClassMapping
@@ -34,7 +37,8 @@ Show = Literal["first", "replace", "add", "no"]
 
 #: First parts of the names of cells that :meth:`Project.set_state` may write.
 STATE_NAMES = (
-    *("review", "comment", "score", "lock", "reason", "unlinked", "asked", "stale", "scale", "age"),
+    *("review", "unseen", "comment", "score", "lock", "reason", "unlinked", "asked", "stale"),
+    *("scale", "age"),
 )
 
 
@@ -114,6 +118,57 @@ class Project(ProjectSettings):
             )
         self._tell(entry)
         return entry
+
+    # Who looked, and who it was
+
+    def note_looks(self, sha256: str, seen: Iterable[Look], *, how: How = "screen") -> None:
+        """Keep that frames were on the screen of the rater; this is no edit.
+
+        Parameters
+        ----------
+        sha256 : str
+            Of the scan.
+        seen : iterable of (frame, moment)
+            Each with the last moment at which it was there (:func:`~.annotation.now`).
+        how : {"screen", "told", "earlier"}
+            ``told``: they were reviewed elsewhere, as the one says who brings that in.
+        """
+        seen = list(seen)
+        if seen:
+            with self._store.write(edit=False) as c:
+                looks.note(c, sha256, seen, rater=self.rater, how=how)
+
+    def unseen(
+        self, sha256: str, seen: Mapping[int, str] | None = None, *, also: Iterable[int] = ()
+    ) -> set[int]:
+        """Return the frames with something on them that nobody has looked at as it stands.
+
+        ``seen`` are frames that were on the screen, each with the moment, and are not kept yet;
+        ``also`` are frames that count though nothing is on them.
+        """
+        with self._store.read() as c:
+            return looks.unseen(c, sha256, looks=seen, also=also)
+
+    def seen_by(self, sha256: str, frame: int) -> list[str]:
+        """Return who has looked at a frame, the latest last; an empty name is one not given."""
+        with self._store.read() as c:
+            return looks.raters_of(c, sha256, frame)
+
+    def sign(self, rater: str, window: str = "") -> int:
+        """Sign what a window did here before it gave a name; return how many edits these are.
+
+        Parameters
+        ----------
+        rater : str
+            Whose work it is.
+        window : str
+            The present one (:attr:`window`), if not given.
+        """
+        with self._store.write() as c:
+            done = signatures.sign(c, window or self.window, rater)
+        for key in done:
+            self.changed.emit(*key)
+        return sum(done.values())
 
     # Annotations
 
@@ -313,12 +368,14 @@ class Project(ProjectSettings):
             reading = standing.reading(c, cells)
             records = tuple(a for _, a in tables.live_records(c, sha256, frame))
             report = standing.report(c, cells, reading)
+            seen = looks.is_seen(c, sha256, frame)
         return Standing(
             records,
             report,
             {n: v for n, v in cells.items() if n.partition("/")[0] in STATE_NAMES},
             edits.is_closed(cells, whole),
             reading,
+            seen,
         )
 
     def told_scale(self, sha256: str) -> dict[str, Any] | None:

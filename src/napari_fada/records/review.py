@@ -2,7 +2,8 @@
 
 Functions over a project, each one transaction and one step of undo on the frame that is shown
 (and on every other frame whose proposals it accepts). What they write are records, and cells of
-the frame and of the scan: ``review``, ``lock/<uid>``, ``reason/<uid>``, ``comment``, ``score/…``.
+the frame and of the scan: ``review``, ``unseen`` (closed though never on the screen),
+``lock/<uid>``, ``reason/<uid>``, ``comment``, ``score/…``.
 
 A scan that nobody has touched is ``new`` or ``proposed``; the first edit of a person brings it
 ``in_review``; finishing it makes it ``accepted``, or ``corrected`` if anything in it is not as
@@ -19,6 +20,7 @@ from napari_fada.records import linking
 from napari_fada.records.annotation import Annotation, Status
 from napari_fada.records.conflicts import require_decided
 from napari_fada.records.edits import CLOSED, FINISHED, LOCK, REASON, locked_uids
+from napari_fada.records.looks import UNSEEN, Look
 from napari_fada.records.project import Project
 from napari_fada.records.rows import WHOLE, Act, Edit
 from napari_fada.records.summary import States, state_of
@@ -155,8 +157,17 @@ def fit_boxes(project: Project, sha256: str, frames: Iterable[int]) -> list[Edit
 # Frames and scans
 
 
-def accept_rest(project: Project, sha256: str, frame: int) -> Edit:
+def accept_rest(project: Project, sha256: str, frame: int, looks: Iterable[Look] = ()) -> Edit:
     """Accept all open proposals of a frame; the frame is then reviewed.
+
+    Parameters
+    ----------
+    project : Project
+        Holds the scan.
+    sha256, frame : str, int
+        The frame.
+    looks : iterable of (frame, moment)
+        What was on the screen and is not in the project yet. A frame that never was is marked so.
 
     Raises
     ------
@@ -165,10 +176,12 @@ def accept_rest(project: Project, sha256: str, frame: int) -> Edit:
     """
     with project.together(""):
         require_decided(project, sha256, frame)
-        return project.act(sha256, _finished(project, sha256, frame))[0]
+        project.note_looks(sha256, looks)
+        unseen = project.unseen(sha256, also=[frame])
+        return project.act(sha256, _finished(project, sha256, frame, frame in unseen))[0]
 
 
-def finish(project: Project, sha256: str, frame: int) -> States:
+def finish(project: Project, sha256: str, frame: int, looks: Iterable[Look] = ()) -> States:
     """Accept all open proposals of all frames and finish the review of a scan.
 
     Parameters
@@ -179,6 +192,9 @@ def finish(project: Project, sha256: str, frame: int) -> States:
         Of the scan.
     frame : int
         The frame that is shown: on it this is one step of undo.
+    looks : iterable of (frame, moment)
+        What was on the screen and is not in the project yet. The frames that nobody has looked
+        at (``Project.unseen``) are accepted, too, and marked as such.
 
     Returns
     -------
@@ -191,16 +207,35 @@ def finish(project: Project, sha256: str, frame: int) -> States:
     UndecidedError
         If two raters disagree about anything in the scan.
     """
-    require_decided(project, sha256)
-    frames = [frame, *(f for f in project.frames(sha256) if f != frame)]
-    acts = [_finished(project, sha256, f) for f in frames]
-    corrected = any(act.states["review"] == "corrected" for act in acts)
-    state: States = "corrected" if corrected else "accepted"
-    acts = [
-        replace(a, scan_states={"review": state}, label=f"Scan finished: {state}") for a in acts
-    ]
-    project.act(sha256, *acts)
+    with project.together(""):
+        require_decided(project, sha256)
+        project.note_looks(sha256, looks)
+        unseen = project.unseen(sha256, also=[frame])
+        frames = [frame, *(f for f in project.frames(sha256) if f != frame)]
+        acts = [_finished(project, sha256, f, f in unseen) for f in frames]
+        corrected = any(act.states["review"] == "corrected" for act in acts)
+        state: States = "corrected" if corrected else "accepted"
+        label = f"Scan finished: {state}"
+        if unseen:
+            label += f" ({len(unseen)} of {len(frames)} frames never on the screen)"
+        acts = [replace(a, scan_states={"review": state}, label=label) for a in acts]
+        project.act(sha256, *acts)
     return state
+
+
+def accept_seen(project: Project, sha256: str, frame: int, looks: Iterable[Look] = ()) -> None:
+    """Accept the open proposals of the frames that were looked at; those are then reviewed.
+
+    The rest stays open, and so does the scan. Parameters and errors are those of :func:`finish`.
+    """
+    with project.together(""):
+        require_decided(project, sha256)
+        project.note_looks(sha256, looks)
+        unseen = project.unseen(sha256, also=[frame])
+        frames = [frame, *(f for f in project.frames(sha256) if f != frame)]
+        acts = [_finished(project, sha256, f, False) for f in frames if f not in unseen]
+        label = f"What was looked at accepted ({len(acts)} frames)"
+        project.act(sha256, *(replace(act, label=label) for act in acts))
 
 
 def reject_scan(project: Project, sha256: str, frame: int, reason: str = "") -> None:
@@ -252,7 +287,7 @@ def set_score(project: Project, sha256: str, frame: int, of: ScoreOf, value: int
 RULES: Mapping[str, Callable[..., object]] = {
     rule.__name__: rule
     for rule in (
-        *(accept, reject, bring_back, set_locked, accept_rest, finish),
+        *(accept, reject, bring_back, set_locked, accept_rest, accept_seen, finish),
         *(reject_scan, skip_scan, reopen, set_comment, set_score),
     )
 }
@@ -281,7 +316,7 @@ def _judge(
     return project.act(sha256, Act(frame, replace=wishes, states=states or {}, label=label))[0]
 
 
-def _finished(project: Project, sha256: str, frame: int) -> Act:
+def _finished(project: Project, sha256: str, frame: int, unseen: bool) -> Act:
     """Return the act that accepts what is open on a frame and marks it as reviewed."""
     records = project.annotations(sha256, frame, include_rejected=True)
     still_open = [a for a in records if a.status == "proposed"]
@@ -294,8 +329,11 @@ def _finished(project: Project, sha256: str, frame: int) -> Act:
     return Act(
         frame,
         replace={a.uid: replace(a, status="accepted") for a in still_open},
-        states={"review": "corrected" if changed else "accepted"},
-        label=f"The rest accepted ({len(still_open)})",
+        states={
+            "review": "corrected" if changed else "accepted",
+            UNSEEN: "1" if unseen else None,
+        },
+        label=f"The rest accepted ({len(still_open)}){', never on the screen' if unseen else ''}",
     )
 
 

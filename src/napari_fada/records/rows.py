@@ -94,12 +94,15 @@ class FrameState:
     """What is said about one frame of a clip, beside its structures.
 
     ``review`` is the state of its review, ``stale`` whether something upstream of a phase
-    changed since it ran, ``failed`` whether a phase of its last reading failed.
+    changed since it ran, ``failed`` whether a phase of its last reading failed. ``seen`` is
+    whether it was on the screen as it stands, ``unseen`` whether it was accepted without that.
     """
 
     review: str = ""
     stale: bool = False
     failed: bool = False
+    seen: bool = False
+    unseen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +148,8 @@ class Standing:
 
     ``annotations`` hold rejections too; ``state`` is that of the frame (review, comments, locks);
     ``reviewed`` whether the review of the frame or of its scan as a whole is closed; ``reading``
-    the one that the frame shows, as the model gave it.
+    the one that the frame shows, as the model gave it; ``seen`` whether what stands was on the
+    screen before it was accepted, and at all.
     """
 
     annotations: tuple[Annotation, ...]
@@ -153,6 +157,7 @@ class Standing:
     state: Mapping[str, str]
     reviewed: bool
     reading: Reading | None
+    seen: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,10 @@ from napari_fada.records import history, summary
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.project import Project
 
-_TABLES = ("scans", "readings", "records", "edits", "acts", "parts", "changes", "cells", "listed")
+_TABLES = (
+    *("scans", "readings", "records", "edits", "acts", "parts", "changes", "cells", "listed"),
+    *("unsigned_records", "signatures", "looks"),
+)
 _STEP = 256
 LABEL = "Saved from a damaged file"
 

@@ -1,11 +1,12 @@
 """The tables of a project file, and the steps from each version of them to the next.
 
 A project is one SQLite file. What was said or done is only ever added: triggers refuse to
-change or delete readings, records, edits and changes. What is rewritten is ``cells``, the
-current state, which can be derived from ``changes`` at any time
-(:func:`napari_fada.records.history.replay`); ``frames`` and ``summaries``, which are derived
-from ``cells`` (:mod:`napari_fada.records.summary`); ``plausibility``, which is derived from
-what is measured (:mod:`napari_fada.records.plausibility`); and ``listed``, the worklist's files.
+change or delete readings, records, edits, changes and signatures. What is rewritten is ``looks``,
+who had a frame on the screen last; ``cells``, the current state, which can be derived from
+``changes`` at any time (:func:`napari_fada.records.history.replay`); ``frames`` and
+``summaries``, which are derived from ``cells`` (:mod:`napari_fada.records.summary`);
+``plausibility``, which is derived from what is measured
+(:mod:`napari_fada.records.plausibility`); and ``listed``, the worklist's files.
 """
 
 from __future__ import annotations
@@ -218,6 +219,56 @@ DROP TABLE acts;
 ALTER TABLE named_acts RENAME TO acts;
 """
 
+#: Who looked at what, and the names that were given after the first edits.
+_VERSION_8 = """
+CREATE TABLE looks (                        -- which frames were on the screen of whom
+    sha256 TEXT NOT NULL REFERENCES scans (sha256),
+    frame INTEGER NOT NULL,
+    rater TEXT NOT NULL,
+    window TEXT NOT NULL,                   -- of a rater without a name; empty: rater says it
+    how TEXT NOT NULL,                      -- screen, told (reviewed elsewhere) or earlier
+    last TEXT NOT NULL,                     -- the last moment
+    UNIQUE (sha256, frame, rater, window)
+);
+-- Of a project that is older: where someone edited, and the frame on which a scan was finished.
+INSERT INTO looks
+    SELECT e.sha256, e.frame, e.rater, '', 'earlier', max(e.at)
+    FROM edits e JOIN changes c ON c.edit = e.id
+    WHERE e.frame >= 0 AND e.kind = 'do' AND e.made_by = '' AND c.name = 'review' AND (
+        c.after = 'in_review' OR (c.after IN ('accepted', 'corrected')
+        AND NOT EXISTS (SELECT 1 FROM parts p WHERE p.edit = e.id AND p.act < e.id))
+    )
+    GROUP BY e.sha256, e.frame, e.rater;
+
+CREATE TABLE unsigned_records (             -- written by someone who had given no name
+    uid TEXT NOT NULL UNIQUE REFERENCES records (uid),
+    window TEXT NOT NULL,
+    after INTEGER NOT NULL                  -- the last edit then
+);
+CREATE TABLE signatures (                   -- whose a window's edits without a name are
+    window TEXT NOT NULL,
+    upto INTEGER NOT NULL,                  -- the last edit that this name is given to
+    rater TEXT NOT NULL,
+    at TEXT NOT NULL,
+    UNIQUE (window, upto)
+);
+CREATE VIEW signed_edits AS
+    SELECT id, sha256, frame, kind, target, label,
+        CASE rater WHEN '' THEN coalesce((
+            SELECT s.rater FROM signatures s WHERE s.window = edits.window AND s.upto >= edits.id
+            ORDER BY s.upto LIMIT 1
+        ), '') ELSE rater END AS rater,
+        at, window, made_by
+    FROM edits;
+CREATE VIEW signed_records AS
+    SELECT r.seq, r.uid, r.sha256, r.frame, r.reading, r.parent, r.place,
+        CASE WHEN u.uid IS NULL THEN r.body ELSE json_set(r.body, '$.rater', coalesce((
+            SELECT s.rater FROM signatures s WHERE s.window = u.window AND s.upto > u.after
+            ORDER BY s.upto LIMIT 1
+        ), '')) END AS body
+    FROM records r LEFT JOIN unsigned_records u ON u.uid = r.uid;
+"""
+
 #: Step i leads from version i to version i + 1; a new file takes all of them.
 MIGRATIONS: tuple[str, ...] = (
     _VERSION_1 + guards(*_KEPT),
@@ -227,6 +278,7 @@ MIGRATIONS: tuple[str, ...] = (
     _VERSION_5,
     _VERSION_6,
     _VERSION_7 + guards("acts", "parts"),
+    _VERSION_8 + guards("unsigned_records", "signatures"),
 )
 
 

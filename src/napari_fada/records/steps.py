@@ -262,7 +262,9 @@ def latest(
     for edit in reversed(stacks(connection, sha256, frame).undo):
         if _is_own(connection, edit, hand) == own:
             found = act_of(connection, edit)
-            who = connection.execute("SELECT rater, at FROM edits WHERE id = ?", (edit,)).fetchone()
+            who = connection.execute(
+                "SELECT rater, at FROM signed_edits WHERE id = ?", (edit,)
+            ).fetchone()
             return Doer(found.first, found.label, *who)
     return None
 
@@ -279,7 +281,8 @@ def _is_own(connection: sqlite3.Connection, edit: int, hand: Hand, *, turned: bo
     """Tell whether an edit (or the latest turn of it) is the work of this hand."""
     column = "target" if turned else "id"
     number, rater, window = connection.execute(
-        f"SELECT id, rater, window FROM edits WHERE {column} = ? ORDER BY id DESC LIMIT 1", (edit,)
+        f"SELECT id, rater, window FROM signed_edits WHERE {column} = ? ORDER BY id DESC LIMIT 1",
+        (edit,),
     ).fetchone()
     if window and window == hand.window:
         return rater in ("", hand.rater)  # a name may be given after the first edits

@@ -92,10 +92,12 @@ class Store:
             yield self.connection
 
     @contextmanager
-    def write(self) -> Iterator[writing.Connection]:
+    def write(self, *, edit: bool = True) -> Iterator[writing.Connection]:
         """Give the connection inside a transaction: all of it is kept, or nothing is.
 
         Inside another such block of the same thread it is a part of that one's transaction.
+        What is no edit (``edit=False``) waits for no other window, and need not be on the drive
+        before the next edit is.
 
         Raises
         ------
@@ -119,7 +121,7 @@ class Store:
             if not inner:
                 self._require_present()
             begin, end, back = _PART if inner else _WHOLE
-            with _explained(self.path):
+            with _explained(self.path), self._waiting(edit or inner):
                 self.connection.execute(begin)
                 try:
                     yield self.connection
@@ -130,8 +132,20 @@ class Store:
                         if inner:
                             self.connection.execute(end)
                     raise
-            if not inner and self.flusher is not None:
+            if edit and not inner and self.flusher is not None:
                 self.flusher.committed()
+
+    @contextmanager
+    def _waiting(self, wait: bool) -> Iterator[None]:
+        """Wait for another window that writes, or refuse at once."""
+        if wait:
+            yield
+            return
+        self.connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            yield
+        finally:
+            self.connection.execute(f"PRAGMA busy_timeout = {round(self._timeout * 1000)}")
 
     @property
     def is_present(self) -> bool:

@@ -51,6 +51,12 @@ def refresh(
     _insert(connection, "summaries", _SCAN_COLUMNS, row)
 
 
+def derive(connection: sqlite3.Connection, sha256: str) -> None:
+    """Derive the row of one scan again, the raters from the whole of its log."""
+    connection.execute("DELETE FROM summaries WHERE sha256 = ?", (sha256,))
+    _insert(connection, "summaries", _SCAN_COLUMNS, _derived(connection, sha256))
+
+
 def rebuild(connection: sqlite3.Connection) -> None:
     """Derive all rows again."""
     connection.execute("DELETE FROM frames")
@@ -202,8 +208,8 @@ def _derived(connection: sqlite3.Connection, sha256: str) -> Row | None:
     if changed is None:
         return None
     raters = connection.execute(
-        "SELECT rater FROM edits WHERE sha256 = ? AND rater <> '' AND NOT EXISTS "
-        "(SELECT 1 FROM changes WHERE edit = edits.id AND name = 'reading') "
+        "SELECT rater FROM signed_edits e WHERE sha256 = ? AND rater <> '' AND NOT EXISTS "
+        "(SELECT 1 FROM changes WHERE edit = e.id AND name = 'reading') "
         "GROUP BY rater ORDER BY max(id)",
         (sha256,),
     )

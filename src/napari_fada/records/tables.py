@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_fada.errors import ProjectError
-from napari_fada.records import linking, listed
+from napari_fada.records import linking, listed, looks, signatures
 from napari_fada.records.annotation import Annotation, new_uid, now
 from napari_fada.records.reading import Reading
 from napari_fada.records.rows import FrameState, ScanLike, ScanRow
@@ -147,17 +147,24 @@ def reading_rows(
 
 
 def frame_states(connection: sqlite3.Connection, sha256: str) -> dict[int, FrameState]:
-    """Return review and trouble of the frames of a scan that have any."""
+    """Return review, looks and trouble of the frames of a scan that have any."""
     found: dict[int, FrameState] = {}
     cells = connection.execute(
         "SELECT frame, name, value FROM cells WHERE sha256 = ? AND frame >= 0 "
-        "AND (name = 'review' OR name LIKE 'stale/%')",
+        "AND (name IN ('review', 'unseen') OR name LIKE 'stale/%')",
         (sha256,),
     )
     for frame, name, value in cells:
         state = found.get(frame, FrameState())
-        changed = {"review": value} if name == "review" else {"stale": value == "1" or state.stale}
-        found[frame] = replace(state, **changed)
+        if name == "review":
+            state = replace(state, review=value)
+        elif name == looks.UNSEEN:
+            state = replace(state, unseen=True)
+        else:
+            state = replace(state, stale=value == "1" or state.stale)
+        found[frame] = state
+    for frame in looks.seen(connection, sha256):
+        found[frame] = replace(found.get(frame, FrameState()), seen=True)
     # Text inside JSON has its quotes escaped, so only a phase's own state looks like this.
     failed = connection.execute(
         "SELECT frame FROM readings WHERE seq IN "
@@ -193,11 +200,12 @@ def put_record(
             _json(annotation.to_dict()),
         ),
     )
+    signatures.note_record(connection, annotation)
 
 
 def find_record(connection: sqlite3.Connection, uid: str) -> Annotation | None:
     """Return a record of any frame, shown now or not."""
-    row = connection.execute("SELECT body FROM records WHERE uid = ?", (uid,)).fetchone()
+    row = connection.execute("SELECT body FROM signed_records WHERE uid = ?", (uid,)).fetchone()
     return Annotation.from_dict(json.loads(row[0])) if row else None
 
 
@@ -206,7 +214,7 @@ def records_in_place(connection: sqlite3.Connection, uids: Iterable[str]) -> lis
     found = []
     for uid in uids:
         found += connection.execute(
-            "SELECT place, seq, body FROM records WHERE uid = ?", (uid,)
+            "SELECT place, seq, body FROM signed_records WHERE uid = ?", (uid,)
         ).fetchall()
     return [Annotation.from_dict(json.loads(body)) for _, _, body in sorted(found)]
 
@@ -219,7 +227,7 @@ def live_records(
     A box that nobody has judged is that around its outline (``linking.following``).
     """
     rows = connection.execute(
-        "SELECT r.frame, r.body FROM records r JOIN cells c ON c.sha256 = r.sha256 "
+        "SELECT r.frame, r.body FROM signed_records r JOIN cells c ON c.sha256 = r.sha256 "
         "AND c.frame = r.frame AND c.name = 'record/' || r.uid "
         "WHERE r.sha256 = ? AND (? IS NULL OR r.frame = ?) ORDER BY r.frame, r.place, r.seq",
         (sha256, frame, frame),

@@ -89,7 +89,7 @@ def lines(
     while not found:
         rows = connection.execute(
             f"SELECT p.act, e.id, e.frame, e.kind, e.label, e.rater, e.at, ({_TURNED}) "
-            "FROM edits e LEFT JOIN parts p ON p.edit = e.id "
+            "FROM signed_edits e LEFT JOIN parts p ON p.edit = e.id "
             f"WHERE {_MATCHING} AND (:before IS NULL OR e.id < :before) "
             "ORDER BY e.id DESC LIMIT :limit",
             {**wanted, "before": before, "limit": limit},
@@ -104,7 +104,7 @@ def lines(
             # An act stands where it began: others may have been at work in between.
             if act not in begins:
                 begins[act] = connection.execute(
-                    "SELECT min(e.id) FROM parts p JOIN edits e ON e.id = p.edit "
+                    "SELECT min(e.id) FROM parts p JOIN signed_edits e ON e.id = p.edit "
                     f"WHERE p.act = :act AND {_MATCHING}",
                     {**wanted, "act": act},
                 ).fetchone()[0]
@@ -117,7 +117,7 @@ def lines(
 def raters(connection: sqlite3.Connection, sha256: str) -> list[str]:
     """Return who edited a scan, in the order of the alphabet."""
     rows = connection.execute(
-        "SELECT DISTINCT rater FROM edits WHERE sha256 = ? ORDER BY rater", (sha256,)
+        "SELECT DISTINCT rater FROM signed_edits WHERE sha256 = ? ORDER BY rater", (sha256,)
     )
     return [row[0] for row in rows]
 
@@ -151,7 +151,7 @@ def _line(connection: sqlite3.Connection, sha256: str, edit: int) -> Line:
         (sha256, edit),
     ).fetchall()
     kind, rater, at = connection.execute(
-        "SELECT kind, rater, at FROM edits WHERE id = ?", (edit,)
+        "SELECT kind, rater, at FROM signed_edits WHERE id = ?", (edit,)
     ).fetchone()
     undone = not any(steps.is_standing(connection, part) for part, _ in rows)
     frames = tuple(sorted({frame for _, frame in rows}))

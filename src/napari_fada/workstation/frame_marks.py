@@ -19,6 +19,7 @@ from napari_fada.records.rows import FrameState
 NOTHING, PROPOSED, CARRIED, EXPERT = range(4)
 OPEN, IN_REVIEW, REVIEWED = range(3)
 SOUND, STALE, FAILED = range(3)
+SEEN, NEVER_SEEN, SIGNED_UNSEEN = range(3)
 
 Codes = npt.NDArray[np.uint8]
 
@@ -28,17 +29,20 @@ class Marks:
     """One code for each frame.
 
     ``who``: nothing, proposed by a model, carried over from other frames, an expert's (a key
-    frame). ``review``: open, in review, reviewed. ``trouble``: sound, stale, failed.
+    frame). ``review``: open, in review, reviewed. ``trouble``: sound, stale, failed. ``looks``:
+    on the screen as it stands, never, accepted without that.
     """
 
     who: Codes
     review: Codes
     trouble: Codes
+    looks: Codes
 
     @classmethod
     def empty(cls, n_frames: int) -> Marks:
         """Return the marks of a clip on which nothing was done."""
-        return cls(*(np.zeros(n_frames, np.uint8) for _ in range(3)))
+        who, review, trouble = (np.zeros(n_frames, np.uint8) for _ in range(3))
+        return cls(who, review, trouble, looks=np.full(n_frames, NEVER_SEEN, np.uint8))
 
     @property
     def annotated(self) -> list[int]:
@@ -70,7 +74,14 @@ def marks_of(
         if 0 <= frame < n_frames:
             marks.review[frame] = _review(state.review)
             marks.trouble[frame] = FAILED if state.failed else STALE if state.stale else SOUND
+            marks.looks[frame] = _looks(state)
     return marks
+
+
+def _looks(state: FrameState) -> int:
+    if state.unseen:
+        return SIGNED_UNSEEN
+    return SEEN if state.seen else NEVER_SEEN
 
 
 def columns_of(codes: Codes, width: int) -> Codes:
@@ -111,6 +122,10 @@ def describe(
     state = state or FrameState()
     if _review(state.review):
         said.append("reviewed" if _review(state.review) == REVIEWED else "in review")
+    if state.unseen:
+        said.append("accepted without being on the screen")
+    elif records and not state.seen:
+        said.append("not looked at yet")
     if state.failed:
         said.append("a phase failed")
     if state.stale:

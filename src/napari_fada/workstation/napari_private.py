@@ -427,3 +427,20 @@ def fit_to(viewer: Any, layer: Any, margin: float = 0.05) -> None:
     scene.camera.zoom = float(
         (1 - margin) * np.min(np.asarray(size) / np.maximum(high - low, 1e-9))
     )
+
+
+def on_draw(viewer: Any, does: Callable[[Any], object]) -> bool:
+    """Call a method whenever the canvas is drawn; False where there is no canvas.
+
+    Layers and dims say that something changed, not that anybody could see it.
+    """
+    scene = getattr(_canvas(viewer), "_scene_canvas", None)
+    if scene is None:
+        return False
+    scene.events.draw.connect(does)
+    return True
+
+
+def is_flat(viewer: Any) -> bool:
+    """Tell whether the canvas shows one plane, not all of a clip at once."""
+    return int(viewer.dims.ndisplay) == 2

@@ -230,14 +230,29 @@ class Reviewing:
 
     def accept_rest(self) -> bool:
         """Accept all that is open on this frame."""
-        return self.signing.may_close(whole=False) and self._do(review.accept_rest)
+        return self.signing.may_close(whole=False) and self._do(review.accept_rest, self._looks())
 
     def accept_and_next(self) -> bool:
         """Accept all that is open, finish the review and go to the next scan.
 
         What speaks against it is said first, and then nothing is done (see ``signing``).
         """
-        return self.signing.may_close(whole=True) and self._do(review.finish) and self._next()
+        may = self.signing.may_close(whole=True)
+        return may and self._do(review.finish, self._looks()) and self._next()
+
+    def accept_seen(self) -> bool:
+        """Accept what is open on the frames that were looked at, and show the first other one."""
+        session = self._session
+        if not self._do(review.accept_seen, self._looks()) or session.scan is None:
+            return False
+        left = session.project.unseen(session.scan.sha256)
+        if left:
+            session.go_to_frame(min(left))
+            session.say(f"What you looked at is accepted. {len(left)} frames are left.")
+        return True
+
+    def _looks(self) -> tuple[tuple[int, str], ...]:
+        return self._session.frames_seen.of_scan()
 
     def skip(self) -> bool:
         """Leave the scan, and go to the next one."""

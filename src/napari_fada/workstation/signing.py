@@ -154,10 +154,35 @@ def boxes_apart(closing: Closing) -> Objection | None:
     )
 
 
+def never_seen(closing: Closing) -> Objection | None:
+    """Object where something would be accepted that was never on the screen."""
+    if not closing.whole:
+        return None  # it is on the screen now
+    session = closing.session
+    looks = dict(session.frames_seen.of_scan())
+    unseen = closing.project.unseen(closing.sha256, looks)
+    if not unseen:
+        return None
+    doing, first = session.reviewing, min(unseen)
+    are = "frame was" if len(unseen) == 1 else "frames were"
+    return Objection(
+        f"{len(unseen)} of {len(closing.frames)} {are} never on the screen with what is to be "
+        "accepted there. Look at them, accept only what you saw, or accept once more to take them "
+        "unseen: the record will say so. Nothing is accepted yet.",
+        facts=frozenset(unseen),
+        offers=(
+            ("Show the first", "Go to the first of them", lambda: session.go_to_frame(first)),
+            ("Only what I saw", "Accept the other frames; these stay open", doing.accept_seen),
+            ("Accept all", "Accept these, too, as never looked at", doing.accept_and_next),
+        ),
+    )
+
+
 #: In the order in which they are asked: what is seen, what is disputed, what does not fit
 #: together, what is missing, what nobody looked at.
 CHECKS: tuple[Check, ...] = (
     *(scan_not_shown, annotations_hidden, open_conflicts, boxes_apart, required_fields),
+    never_seen,
 )
 
 
@@ -208,9 +233,7 @@ class Signing:
         _withdraw(self._session, told)
 
     def _say(self, objection: Objection) -> None:
-        self._session.say(objection.text, "warning")  # every dock of ours shows it
-        if objection.offers:
-            self._session.question.emit(objection.text, objection.offers)
+        self._session.ask(objection.text, objection.offers)
 
 
 def _withdraw(session: Session, told: Mapping[tuple[Check, bool], Objection]) -> None:

@@ -22,7 +22,8 @@ from napari_fada.workstation.frame_marks import Marks
 WHO = ("#3a3f47", "#8e959f", "#3fa7c4", "#f2b632")
 REVIEW = ("#262a30", "#8a7a35", "#4cb56a")
 TROUBLE = ("#262a30", "#e08a3c", "#e0483c")
-BANDS = (("review", REVIEW, 4), ("who", WHO, 12), ("trouble", TROUBLE, 4))
+LOOKS = ("#262a30", "#7d6bb3", "#d58cff")
+BANDS = (("review", REVIEW, 4), ("looks", LOOKS, 3), ("who", WHO, 12), ("trouble", TROUBLE, 4))
 TOP, TICKS = 3, 11
 HEIGHT = TOP + sum(height for _, _, height in BANDS) + TICKS
 SEPARATE = 5
@@ -73,6 +74,13 @@ class FrameStrip(QWidget):
         self._marks, self._picture = marks, None
         self._frame = min(self._frame, self.n_frames - 1)
         self.update()
+
+    def show_look(self, frame: int) -> None:
+        """Take the mark of a frame away that nobody had looked at."""
+        if frame < self.n_frames and self._marks.looks[frame] == fm.NEVER_SEEN:
+            self._marks.looks[frame] = fm.SEEN
+            self._picture = None
+            self.update()
 
     def show_frame(self, frame: int) -> None:
         """Move the cursor."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from qtpy.QtCore import Qt, QTimer
@@ -98,6 +99,7 @@ class FramesBar(QWidget):
         self.strip.reach_asked.connect(self._set_reach)
         self._links: list[tuple[Any, Callable[..., None]]] = [
             (session.scan_changed, self._on_scan),
+            (session.frames_seen.shown, self._on_shown),
             (session.frame_changed, self._on_frame),
             (session.records_changed, self.look_soon),
             (session.review_changed, self.look_soon),
@@ -201,6 +203,7 @@ class FramesBar(QWidget):
         if session.scan is None or self.n_frames < 2:
             return
         try:
+            session.frames_seen.keep()  # so that what was shown just now is among them
             self._states = session.project.frame_states(session.scan.sha256)
         except FadaError as error:
             session.say_error(error)
@@ -214,6 +217,13 @@ class FramesBar(QWidget):
             self.reach.setRange(-most, most)
             self.reach.setValue(1)
             self.look()
+
+    def _on_shown(self, frame: int) -> None:
+        state = self._states.get(frame, FrameState())
+        if not state.seen and not state.unseen:
+            self._states[frame] = replace(state, seen=True)
+            self.strip.show_look(frame)
+            self._on_frame()
 
     def _on_frame(self) -> None:
         self.strip.show_frame(self._session.frame)
