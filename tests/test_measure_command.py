@@ -141,3 +141,22 @@ def test_what_cannot_be_done_is_told(
     text = measure(*(places.get(a, a) for a in arguments), code=code)
     assert says in " ".join(text.replace("│", " ").split())
     assert not list(tmp_path.glob("o.csv*"))
+
+
+def test_a_slipped_decimal_point_stands_in_the_table(heads: Path, data_dir: Path) -> None:
+    published = rows_of(data_dir / "hc18" / "measurements.csv")
+    table, out = heads / "sizes.csv", heads / "hc.csv"
+    names = sorted(p.name for p in (heads / "images").iterdir())
+    lines = [f"{n},{10 * float(published[n]['pixel_size_mm'])}" for n in names[:2]]
+    lines += [f"{n},{published[n]['pixel_size_mm']}" for n in names[2:]]
+    table.write_text("\n".join(["filename,pixel_size_mm", *lines]))
+    said = measure(
+        *(heads / "images", "--masks", heads / "masks", "--class", "head"),
+        *("--spacing", table, "--out", out),
+    )
+    assert "2 of them with sizes that no fetus has" in said
+    found = rows_of(out)
+    for number, name in enumerate(names):
+        reason = found[name]["reason"]
+        assert ("no fetus has HC" in reason) == (number < 2), reason
+        assert ("the whole image would be" in reason) == (number < 2), reason

@@ -64,6 +64,7 @@ def measure(
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     end: MeasuringFinished | None = None
+    odd = 0
     with ExitStack() as stack:
         stack.enter_context(explained())
         table = read_spacing_table(spacing) if spacing else None
@@ -106,6 +107,7 @@ def measure(
                     if isinstance(event, measuring.MeasuringFinished):
                         end = event
                         continue
+                    odd += event.senseless
                     rows.writerow(safe([event.row[name] for name in measuring.HEAD]))
                     progress.update(bar, advance=1, description=event.file[-32:])
                     if as_json:
@@ -125,6 +127,8 @@ def measure(
             writing.unlink(missing_ok=True)
     if end is None:  # unreachable: a run that does not raise ends with its summary
         raise typer.Exit(3)
+    if odd:
+        warn(f"{odd} of them with sizes that no fetus has: is the scale right? See {out}.")
     if as_json:
         names = end.__slots__
         line(event="finished", **{n: getattr(end, n) for n in names}, path=out, notice=NOTICE)

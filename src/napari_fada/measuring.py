@@ -19,6 +19,7 @@ from napari_fada.exchange.masks import read as read_masks
 from napari_fada.exchange.writers import Problem, ReadOptions
 from napari_fada.listing import readable
 from napari_fada.measure import FrameMeasurements, Scale, Scales, SpacingTable, measure_frame
+from napari_fada.measure.limits import senseless_scale, senseless_sizes
 from napari_fada.pipeline import PromptSet, read_frame
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.snap import RIMS, snap
@@ -59,8 +60,13 @@ class Measured:
 
     @property
     def reason(self) -> str:
-        """Why something, or all of it, could not be measured."""
+        """Why something, or all of it, could not be measured, or makes no sense."""
         return str(self.row["reason"])
+
+    @property
+    def senseless(self) -> bool:
+        """Whether a size was measured that no fetus has."""
+        return bool(senseless_sizes(self.found.measured))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +135,7 @@ def measure_scans(
             size = (found.width, found.height)
             result = measure_frame(records, scales, size, view=reading.view)
             words = [f"{NO_ANSWER} ({', '.join(bad)})"] if bad else []
+            words += _odd_scale(scales.main, size)
             yield count(_row(name, index, scales.main, result, words, failed=bool(bad)))
     yield count.end(cancel)
 
@@ -207,6 +214,7 @@ def _masked(frame: FrameRecords, path: Path, table: SpacingTable | None, edge: b
     scales = _scales(scan, frame.image, table)
     result = measure_frame(records, scales, (frame.width, frame.height))
     words = [] if records else ["the mask is empty"]
+    words += _odd_scale(scales.main, (frame.width, frame.height))
     return _row(frame.image, frame.frame, scales.main, result, words)
 
 
@@ -222,6 +230,11 @@ def _at_edge(record: Annotation, image: Frame) -> Annotation:
 
 def _scales(scan: Scan, name: str, table: SpacingTable | None) -> Scales:
     return Scales([table.of(name) if table else None], scan=scan)
+
+
+def _odd_scale(scale: Scale | None, size: tuple[int, int]) -> list[str]:
+    word = senseless_scale(scale, size) if scale else ""
+    return [word] if word else []
 
 
 def _only(image: Frame) -> Callable[[int], Frame]:

@@ -96,6 +96,51 @@ def test_two_points_and_a_length(measuring):
     assert rows(panel)["HC (head)"][0] == "70.9 mm"
 
 
+@pytest.mark.parametrize(
+    ("size", "told"),
+    [
+        (2.0, "HC 567.2 mm"),
+        (0.05, "HC 14.2 mm"),
+    ],
+)
+def test_a_slipped_decimal_point_is_told_at_once_and_no_longer_than_it_counts(
+    measuring, size, told
+):
+    panel, message = measuring.widget.measures, measuring.widget.message
+    panel.scaling.take(Scale(size, size, "user"))
+    assert told in message.text
+    assert "no fetus has that at any age" in message.text
+    assert told in panel.odd.text()
+    assert panel.odd.isVisibleTo(panel)
+    assert panel.odd.property(TONE) == "failed"
+    assert not panel.report.isEnabled()  # and it is not offered to the report
+    panel.scaling.take(Scale(0.5, 0.5, "user"))
+    assert message.text == ""
+    assert not panel.odd.isVisibleTo(panel)
+    assert panel.report.isEnabled()
+
+
+def test_a_scale_without_sense_is_told_without_any_structure(measuring, tmp_path):
+    panel, session, message = measuring.widget.measures, measuring.session, measuring.widget.message
+    (record,) = session.records[0]
+    session.project.edit(session.scan.sha256, 0, remove=[record.uid])
+    session.refresh()
+    panel.scaling.take_points((0.0, 0.0), (100.0, 0.0), 1.0)
+    for text in (message.text, panel.scaling.doubt.text()):
+        assert "the whole image would be 2 × 2 mm" in text
+    assert panel.scaling.doubt.isVisibleTo(panel)
+    panel.scaling.take_points((0.0, 0.0), (100.0, 0.0), 0.1)
+    assert "no size of a pixel" in message.text
+    panel.scaling.take_points((0.0, 0.0), (100.0, 0.0), 50.0)
+    assert message.text == ""
+    assert not panel.scaling.doubt.isVisibleTo(panel)
+    table = tmp_path / "sizes.csv"
+    table.write_text("filename,pixel size(mm)\n443_HC.png,0.01\n")
+    panel.scaling.take_table(table)
+    assert "1 of them make no sense" in message.text
+    assert "443_HC.png: With 0.01 mm a pixel" in message.text
+
+
 def test_numbers_follow_the_outline(measuring):
     panel = measuring.widget.measures
     panel.scaling.take(Scale(0.5, 0.5, "user"))

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import csv
+from datetime import date, timedelta
+from pathlib import Path
+
 import pytest
 
-from napari_fada.measure import GestationalAge, Measurement, Scale, measure_frame
+from napari_fada.errors import MeasureError
+from napari_fada.measure import (
+    GestationalAge,
+    Measurement,
+    Scale,
+    age_from_lmp,
+    formulas,
+    growth_score,
+    measure_frame,
+    size_at,
+)
 from napari_fada.measure.ages import stated_age
+from napari_fada.measure.limits import limits, senseless_scale
 from napari_fada.measure.plausibility import findings
 from napari_fada.measure.stated import stated_sizes
 from napari_fada.records.annotation import Annotation
@@ -48,6 +63,71 @@ def test_words_against_the_ruler() -> None:
     assert "says “20 weeks”" in words.text
     assert "14+" in words.text
     assert found == tuple(sorted(found, key=lambda f: -f.severity))
+
+
+def test_sizes_that_no_fetus_has_are_told_without_an_age() -> None:
+    for hc in (15.7, 29.0, 401.0, 1100.0):
+        measured = head(hc)
+        found = findings(measured, {})
+        assert found[0].name == "no_sense"
+        assert f"HC {hc:.1f} mm" in found[0].text
+        assert "HC is 30 to 400 mm" in found[0].text
+        assert found[0].severity > 10
+        noted = {m.name for m in measured if "no fetus has" in m.note}
+        assert "hc" in noted
+        assert "cephalic_index" not in noted
+    for hc in (31.0, 44.3, 173.4, 346.4, 399.0):  # the smallest and largest of HC18 among them
+        assert findings(head(hc), {}) == ()
+
+
+def test_ten_times_the_size_is_worse_than_a_little_too_much() -> None:
+    severities = [findings(head(hc), {})[0].severity for hc in (420.0, 800.0, 1100.0)]
+    assert severities == sorted(severities)
+
+
+def test_limits_hold_every_growth_standard_and_the_heads_of_hc18(data_dir: Path) -> None:
+    known = limits()
+    for curve in formulas().standards.values():
+        limit = known.get(curve.size)
+        if limit is None:
+            assert curve.size == "efw"
+            continue
+        for week in curve.weeks:
+            for z in (-3.0, 3.0):
+                assert limit.off(size_at(curve, 7 * week, z)) == 0, (curve.title, week, z)
+    with (data_dir / "hc18" / "measurements.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        assert known["hc"].off(float(row["head_circumference_mm"])) == 0
+        pixel = float(row["pixel_size_mm"])
+        assert senseless_scale(Scale(pixel, pixel, "csv"), (800, 540)) == ""
+    assert all(limit.source for limit in known.values())
+
+
+@pytest.mark.parametrize("size", [1.3, 0.01])
+def test_a_scale_of_no_image_is_told(size: float) -> None:
+    word = senseless_scale(Scale(size, size, "user"), (800, 540))
+    assert f"{800 * size:.0f} × {540 * size:.0f} mm" in word
+
+
+def test_no_score_for_a_size_that_no_fetus_has() -> None:
+    with pytest.raises(MeasureError, match="no fetus has HC 2042"):
+        growth_score("intergrowth_hc", 2042.0, GestationalAge(140))
+
+
+@pytest.mark.parametrize("days", [21, 27, 309, 420, -5, float("nan")])
+def test_ages_that_are_none(days: float) -> None:
+    with pytest.raises(MeasureError, match="no gestational age"):
+        GestationalAge(days)
+
+
+def test_dates_that_make_no_age() -> None:
+    today = date.today()
+    with pytest.raises(MeasureError, match="begins after the examination"):
+        age_from_lmp(today, today - timedelta(days=100))
+    with pytest.raises(MeasureError, match="lies in the future"):
+        age_from_lmp(today, today + timedelta(days=100))
+    assert str(age_from_lmp(today - timedelta(days=143), today)) == "20+3"
 
 
 def test_a_known_age_goes_before_the_words() -> None:

@@ -154,7 +154,7 @@ class CocoWriter:
         size = (frame.width, frame.height)
         numbers = {
             uid: {m.name: {"value": round(m.value, 3), "unit": m.unit} for m in rows}
-            for uid, rows in (by_record(frame) if frame.spacing_mm else {}).items()
+            for uid, rows in (by_record(frame, tally) if frame.spacing_mm else {}).items()
         }
         boxed, doubles = frame.boxes, frame.doubles
         written = [a for a in frame.annotations if a.uid not in doubles]  # a structure is one row

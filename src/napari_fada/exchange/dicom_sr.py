@@ -98,7 +98,7 @@ def report(frame: FrameRecords, source: Source, tally: Tally) -> Any | None:
         tally.left_out[WITHOUT] += 1
         return None
     groups = []
-    known = by_record(frame)
+    known = by_record(frame, tally)
     for record in frame.annotations:
         tally.notes[RINGS] += bool(record.rings)
         numbers = measurements(known.get(record.uid, ()))

@@ -118,7 +118,7 @@ class FlatWriter:
         self._frames.writerow(safe(frame_row(frame)))
         for record in frame.annotations:
             self._records.writerow(safe(record_row(frame, record)))
-        found = measured(frame).measured
+        found = measured(frame, tally).measured
         for measurement in found:
             self._measurements.writerow(safe(measurement_row(frame, measurement)))
         tally.written["rows"] += 1 + len(frame.annotations)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from napari_fada.errors import MeasureError
 from napari_fada.measure.calibration import Scale, Scales, scale_for, visible_points
@@ -20,6 +20,7 @@ from napari_fada.measure.ellipse import (
     measured_ellipse,
 )
 from napari_fada.measure.lengths import Line, area_mm2, between, longest, perimeter_mm, thickest
+from napari_fada.measure.limits import senseless
 from napari_fada.measure.progression import Tangent, angle_of_progression
 from napari_fada.measure.results import Measurement, Shape, Unmeasured
 from napari_fada.records.annotation import Annotation
@@ -101,9 +102,15 @@ def measure_frame(
     )
     items = [item for part in _PARTS for item in part(frame)]
     return FrameMeasurements(
-        tuple(i for i in items if isinstance(i, Measurement)),
+        tuple(_with_sense(i) for i in items if isinstance(i, Measurement)),
         tuple(i for i in items if isinstance(i, Unmeasured)),
     )
+
+
+def _with_sense(m: Measurement) -> Measurement:
+    """Let a size that no fetus has say so, wherever it goes from here."""
+    word = senseless(m.name, m.value) if m.unit == "mm" else ""
+    return replace(m, note=_words(word, m.note)) if word else m
 
 
 @dataclass(frozen=True, slots=True)

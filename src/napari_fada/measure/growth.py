@@ -14,6 +14,7 @@ from typing import Any
 from napari_fada.errors import MeasureError
 from napari_fada.measure.ages import GestationalAge
 from napari_fada.measure.formulas import NOTICE, Band, Standard, formulas
+from napari_fada.measure.limits import senseless
 from napari_fada.measure.results import Measurement
 
 
@@ -86,12 +87,15 @@ def growth_score(
     Raises
     ------
     MeasureError
-        If the age comes from biometry or from the same record, or is outside the standard's range.
+        If the age comes from biometry or from the same record, or is outside the standard's range;
+        if no fetus has that size.
     KeyError
         If there is no such standard.
     """
     curve = formulas().standards[standard]
     refuse_circular(curve.size, age, uids)
+    if word := senseless(curve.size, value):
+        raise MeasureError(f"There is no score: {word}.", todo="Is the scale right?")
     _in_range(curve, age)
     mean, sd = mean_sd(curve, age.days)
     z = (value - mean) / sd

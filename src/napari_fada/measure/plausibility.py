@@ -16,11 +16,12 @@ from napari_fada.measure.ages import GestationalAge, stated_age, weeks_days
 from napari_fada.measure.dating import NAMES, derive_all, sizes_of
 from napari_fada.measure.formulas import formulas
 from napari_fada.measure.growth import band_at, growth_score, mean_sd
+from napari_fada.measure.limits import limits, senseless_sizes
 from napari_fada.measure.results import Measurement
 from napari_fada.measure.stated import stated_sizes
 
 #: Changed with what is found or how it is said: what was kept of scans is made anew then.
-RULES = "1"
+RULES = "2"
 #: Fields of the report in which an age is looked for, in this order.
 FIELDS = ("gestational_age", "biometric_measurements", "anatomical_structures")
 #: Cephalic index of 95 % of 125 heads of HC18 (computed from its published ellipses).
@@ -30,6 +31,8 @@ _ERROR_DAYS = 14.0
 #: Share, and mm, by which a size in the report may differ from the measured one; two people who
 #: measure the same scan differ by less.
 _DIFFERS, _DIFFERS_MM = 0.1, 2.0
+#: What no fetus has comes before all that is only unusual.
+_NO_SENSE = 10.0
 #: Standard deviations beyond which a size is worth a second look.
 _FAR = 3.0
 #: Sizes other than HC (it has its band), by the standard that they are compared with.
@@ -50,7 +53,7 @@ class Finding:
     Parameters
     ----------
     name : str
-        ``hc_band``, ``size_band``, ``cephalic_index``, ``fl_hc``, ``stated_size`` or
+        ``no_sense``, ``hc_band``, ``size_band``, ``cephalic_index``, ``fl_hc``, ``stated_size`` or
         ``stated_age``.
     severity : float
         How far it is off, in units of what would just be let pass: above 1, the more the worse.
@@ -89,6 +92,7 @@ def findings(
     said = next((s for f in FIELDS if (s := stated_age(fields.get(f, "")))), None)
     at = age or (said.age() if said else None)
     found = [
+        *findings_of_size(measured),
         *_hc_band(measured, at),
         *_size_bands(measured, at),
         *_cephalic_index(measured),
@@ -98,6 +102,23 @@ def findings(
     if said is not None:
         found += _against_words(measured, said.low, said.high, said.words)
     return tuple(sorted(found, key=lambda f: -f.severity))
+
+
+def findings_of_size(measured: Iterable[Measurement]) -> tuple[Finding, ...]:
+    """Return what no fetus has at any age, as one finding; none where all sizes make sense."""
+    off = senseless_sizes(measured)
+    if not off:
+        return ()
+    known = limits()
+    told = {m.name: f"{known[m.name].title} {m.value:.1f} mm" for m, _ in off}
+    if "bpd_oo" in told:
+        told.pop("bpd_oi", None)  # the same line
+    first = known[off[0][0].name]
+    text = (
+        f"{', '.join(told.values())}: no fetus has that at any age ({first.title} is {first.low:g} "
+        f"to {first.high:g} mm). Is the scale right, and the outline?"
+    )
+    return (Finding("no_sense", _NO_SENSE * max(times for _, times in off), text),)
 
 
 def _hc_band(measured: list[Measurement], age: GestationalAge | None) -> Iterator[Finding]:

@@ -36,6 +36,7 @@ from napari_fada.measure import (
 )
 from napari_fada.measure.biometry import CROWN_RUMP
 from napari_fada.measure.calibration import ORIGINS, scale_for
+from napari_fada.measure.limits import senseless
 from napari_fada.measure.plausibility import findings
 from napari_fada.records.annotation import Annotation
 from napari_fada.workstation.caliper_tool import CaliperTool
@@ -87,7 +88,8 @@ TITLES = {
 def offer(measured: FrameMeasurements) -> str:
     """Return the measurements as they are offered to the report: "HC 176.3 mm, BPD 48.2 mm"."""
     found = [(title, measured.get(name)) for name, title in OFFERED.items()]
-    return ", ".join(f"{title} {m.amount}" for title, m in found if m)
+    # What no fetus has is not offered.
+    return ", ".join(f"{t} {m.amount}" for t, m in found if m and not senseless(m.name, m.value))
 
 
 class MeasuresPanel(QWidget):

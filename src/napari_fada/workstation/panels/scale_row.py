@@ -29,17 +29,22 @@ from napari_fada.measure import (
     Comb,
     Scale,
     Scales,
+    measure_frame,
     read_spacing_table,
     scale_from_bar,
     scale_from_points,
 )
 from napari_fada.measure.calibration import ORIGINS
+from napari_fada.measure.limits import senseless_scale
+from napari_fada.measure.plausibility import findings_of_size
 from napari_fada.records.annotation import Point
 from napari_fada.records.rows import WHOLE
+from napari_fada.workstation.desk import Level
 from napari_fada.workstation.over_scan import ends_with_scan
 from napari_fada.workstation.panels.ticks import TicksDialog
 from napari_fada.workstation.ruler import Ruler
 from napari_fada.workstation.session import Session
+from napari_fada.workstation.theme import tone
 from napari_fada.workstation.tick_search import TickSearch, proposal
 
 NO_SCALE = "No scale: there are no millimetres."
@@ -68,6 +73,11 @@ class ScaleRow(QWidget):
         self.ruler = Ruler(session, self.ask_length)
         self.told = QLabel(NO_SCALE)
         self.told.setWordWrap(True)
+        self.doubt = QLabel()
+        self.doubt.setWordWrap(True)
+        tone(self.doubt, "failed")
+        self.doubt.hide()
+        self._said = ""
         self.button = QPushButton("Scale")
         self.button.setToolTip("Say how large a pixel is; nothing is guessed")
         menu = QMenu(self.button)
@@ -113,6 +123,7 @@ class ScaleRow(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(top)
+        layout.addWidget(self.doubt)
         layout.addLayout(below)
         self._show_proposal(None)
 
@@ -134,6 +145,10 @@ class ScaleRow(QWidget):
         main = scales.main if scales else None
         self.told.setText(str(main) if main else NO_SCALE)
         self.told.setToolTip(main.note if main else "Say it under Scale, if you know it")
+        scan = self._session.scan
+        doubt = senseless_scale(main, (scan.width, scan.height)) if main and scan else ""
+        self.doubt.setText(doubt)
+        self.doubt.setVisible(bool(doubt))
         proposed = scales.proposed if scales else ()
         self._show_proposal(proposed[0] if proposed and main is None else None)
         session = self._session
@@ -162,23 +177,25 @@ class ScaleRow(QWidget):
         project = self._session.project
         try:
             table = read_spacing_table(path)
-            count = 0
+            count, odd = 0, []
             with project.together(f"Scales from {path.name}"):
                 for row in project.scans():
                     scale = table.of(row.path or row.name)
                     if scale is not None:
                         project.set_state(row.sha256, WHOLE, {"scale": _json(scale)}, label="Scale")
                         count += 1
+                        if word := senseless_scale(scale, (row.width, row.height)):
+                            odd.append(f"{row.name}: {word}")
         except FadaError as error:
-            self._session.say_error(error)
+            self._refuse(error)
             return
-        more = (
-            f" {len(table.problems)} rows gave nothing: {table.problems[0]}"
-            if table.problems
-            else ""
-        )
+        more = ""
+        if odd:
+            more = f" {len(odd)} of them make no sense. {odd[0]}"
+        if table.problems:
+            more += f" {len(table.problems)} rows gave nothing: {table.problems[0]}"
         who = "1 scan has its" if count == 1 else f"{count} scans have their"
-        self._session.say(f"{who} scale from {path.name}.{more}")
+        self._tell(f"{who} scale from {path.name}.{more}", "warning" if odd else "info")
         self.changed.emit()
 
     def from_points(self) -> None:
@@ -206,7 +223,7 @@ class ScaleRow(QWidget):
         try:
             self.take(scale_from_points(a, b, length_mm))
         except MeasureError as error:
-            self._session.say_error(error)
+            self._refuse(error)
 
     def from_bar(self) -> None:
         """Ask for the length between the ends of the scale bar."""
@@ -227,7 +244,7 @@ class ScaleRow(QWidget):
                     todo="Set its two ends with Points and the class ScaleBarKpoints.",
                 )
         except MeasureError as error:
-            self._session.say_error(error)
+            self._refuse(error)
             return
         self.take(scale)
 
@@ -272,16 +289,44 @@ class ScaleRow(QWidget):
             self.take(Scale(size, size, "user", "typed in; square pixels"))
 
     def take(self, scale: Scale) -> None:
-        """Keep a scale for the scan that is open, as the rater's word."""
-        self._keep(_json(scale), f"Scale: {ORIGINS[scale.origin]}")
+        """Keep a scale for the scan that is open, as the rater's word; say what it does not fit."""
+        if self._keep(_json(scale), f"Scale: {ORIGINS[scale.origin]}") and (odd := self._odd()):
+            self._tell(odd, "warning")
 
     def take_back(self) -> None:
         """Let the file's own scale count again."""
         self._keep(None, "Scale taken back")
 
-    def _keep(self, text: str | None, label: str) -> None:
-        if self._session.tell_scan({"scale": text}, label):
+    def _keep(self, text: str | None, label: str) -> bool:
+        kept = self._session.tell_scan({"scale": text}, label)
+        if kept:
+            self._tell("", "info")
             self.changed.emit()
+        return kept
+
+    def _odd(self) -> str:
+        """Say what makes no sense by the scale that counts now: the image, or what is outlined."""
+        session, scales = self._session, self.scales()
+        scan, main = session.scan, scales.main if scales else None
+        if scan is None or main is None:
+            return ""
+        size = scan.width, scan.height
+        here = session.records.get(session.frame, [])
+        for records in (here, *session.records.values()):
+            if found := findings_of_size(measure_frame(records, scales, size).measured):
+                return str(found[0])
+        return senseless_scale(main, size)
+
+    def _refuse(self, error: FadaError) -> None:
+        self._tell(str(error), "error")
+
+    def _tell(self, text: str, level: Level) -> None:
+        """Say something about the scale; what was said about another one no longer holds."""
+        if self._said:
+            self._session.unsay(self._said)
+        self._said = text
+        if text:
+            self._session.say(text, level)
 
 
 def _json(scale: Scale) -> str:
