@@ -8,8 +8,10 @@ not move.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,9 +20,20 @@ from napari_fada.records.curves import curve
 from napari_fada.records.geometry import corner_rings, is_round
 from napari_fada.records.staircase import REAL, reduced_line, thinned_line, thinned_ring
 
+if TYPE_CHECKING:
+    from shapely import LinearRing
+
 KEPT_WITHIN = 0.05
 """Pixels by which an outline may move where it was not changed."""
-_ROUNDS = 4
+BENT = 0.6
+"""Pixels by which a new side may be bent away from the border of the painted pixels."""
+STRAIGHT = 0.02
+"""Pixels within which a side lies on what is to be drawn and must stay as straight as that."""
+HOLD = 3.0
+"""Pixels from the end of a side at which a point on it holds it straight."""
+_EACH = 4
+_ALONG = (0.25, 0.5, 0.75)
+_ROUNDS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +68,7 @@ class OldOutlines:
             self._places[point] = _Place(len(self._lengths), at, side, corner)
         self._lengths.append(len(line))
 
-    def __contains__(self, point: Point) -> bool:
+    def __contains__(self, point: object) -> bool:
         return point in self._places
 
     def place(self, point: Point) -> _Place | None:
@@ -94,6 +107,7 @@ def corners_of(ring: Ring, old: OldOutlines, *, as_curve: bool, thin: float = 0.
         kept = _with_thin_stretches(ring, needed, old, as_curve, thin, real)
         if not as_curve or len(set(kept)) < 3:
             break
+        kept = held_straight(kept, ring, old)
         off = _off(ring, kept)
         # What moved although nothing changed there keeps its points; what is new its corners.
         more = [
@@ -109,8 +123,67 @@ def corners_of(ring: Ring, old: OldOutlines, *, as_curve: bool, thin: float = 0.
 def _new_ring(ring: Ring, as_curve: bool, thin: float) -> Ring:
     if not thin:
         return ring
-    found = thinned_ring(ring, thin) if as_curve else reduced_line((*ring, ring[0]), thin)[:-1]
+    if not as_curve:
+        found = reduced_line((*ring, ring[0]), thin)[:-1]
+    else:
+        found = held_straight(thinned_ring(ring, thin), ring)
     return found if len(set(found)) > 2 else ring
+
+
+def held_straight(corners: Ring, ring: Ring, old: Container[Point] = ()) -> Ring:
+    """Return corners with more of them where a side would be bent that is to be straight.
+
+    A side beside a corner that came or went has another neighbour now. Two points on it, near
+    its ends, take up the bend.
+
+    Parameters
+    ----------
+    corners : ring
+        Of a curve.
+    ring : ring
+        What is to be drawn.
+    old : container of points
+        What lies on outlines that were there before, where next to nothing may move.
+    """
+    from shapely import LinearRing, distance
+    from shapely import points as as_points
+
+    wanted = LinearRing(ring)
+    for _ in range(_ROUNDS):
+        line = curve(corners)
+        off = np.asarray(distance(wanted, as_points(np.asarray(line)))).tolist()
+        bent: list[float] = []
+        for point, far in zip(line, off, strict=True):
+            if len(bent) < len(corners) and point == corners[len(bent)]:
+                bent.append(0.0)
+            bent[-1] = max(bent[-1], far)
+        out: list[Point] = []
+        for i, p in enumerate(corners):
+            out.append(p)
+            q = corners[(i + 1) % len(corners)]
+            length = math.dist(p, q)
+            if bent[i] > KEPT_WITHIN and length > 1:
+                off_side = _off_side(p, q, wanted)
+                straight = off_side <= STRAIGHT and length > 2 * HOLD
+                limit = KEPT_WITHIN if straight or (p in old and q in old) else BENT
+                if bent[i] <= limit or off_side > limit:
+                    continue
+                share = min(HOLD / length, 1 / 3)
+                out += [
+                    (p[0] + s * (q[0] - p[0]), p[1] + s * (q[1] - p[1])) for s in (share, 1 - share)
+                ]
+        if len(out) == len(corners):
+            break
+        corners = tuple(out)
+    return corners
+
+
+def _off_side(p: Point, q: Point, line: LinearRing) -> float:
+    """Return how far the straight side between two points leaves a line."""
+    from shapely import LineString, distance, line_interpolate_point
+
+    side = LineString([p, q])
+    return float(np.max(distance(line, line_interpolate_point(side, _ALONG, normalized=True))))
 
 
 def _with_thin_stretches(
@@ -134,9 +207,9 @@ def _with_thin_stretches(
             stretch.append(point)
             continue
         if stretch:
-            line = (ring[(i - len(stretch) - 1) % n], *stretch, point)
-            done = thinned_line(line, thin, real) if as_curve else reduced_line(line, thin)
-            out += done[1:-1]
+            # Its ends lie on the old outline: without them a long side there would be tilted.
+            line = tuple(stretch)
+            out += thinned_line(line, thin, real) if as_curve else reduced_line(line, thin)
             stretch = []
         if needed[i % n] and i < start + n:
             out.append(point)
@@ -154,14 +227,23 @@ def _turned(ring: Ring, old: OldOutlines) -> Ring:
 
 
 def _needed(ring: Ring, old: OldOutlines) -> list[bool]:
-    """Tell which points of a ring must be corners: all but those between corners that stayed."""
+    """Tell which points of a ring must be corners: those that were, and the new ones.
+
+    Of a side that was cut a few points stay, those first that tell the direction at its ends.
+    """
     n = len(ring)
-    needed = []
     steps = [old.step(ring[i], ring[(i + 1) % n]) for i in range(n)]
     whole = _whole_sides(ring, steps, old)
-    for point in ring:
-        place = old.place(point)
-        needed.append(place is None or place.corner or (place.ring, place.side) not in whole)
+    places = [old.place(p) for p in ring]
+    ends = [p is None or p.corner for p in places]
+    needed = []
+    for i, place in enumerate(places):
+        if place is None or place.corner:
+            needed.append(True)
+        elif (place.ring, place.side) in whole:
+            needed.append(False)
+        else:
+            needed.append(ends[i - 1] or ends[(i + 1) % n] or place.at % _EACH == 0)
     return needed
 
 

@@ -30,7 +30,7 @@ from napari_fada.records.shaping import SPECK, as_polygon, count, polygons_of
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
-THIN, THIN_CURVE = 0.5, 0.35
+THIN, THIN_CURVE = 0.45, 0.35
 """Pixels by which an outline may leave the painted edge so that it stays editable: with straight
 sides, and where the sides are curves."""
 JOIN = 2
