@@ -72,11 +72,12 @@ def test_accept_by_key(read):
     assert read.widget.review.chip.text() == "in review"
 
 
-def test_what_is_chosen_on_the_canvas_is_judged_alone(read):
+def test_one_half_chosen_on_the_canvas_is_judged_with_the_other(read):
     read.layer("polygons").selected_data = {0}
     press(read, "Alt-A")
     assert statuses(read)["Brain", "polygon"] == "accepted"
-    assert statuses(read)["Brain", "box"] == "proposed"
+    assert statuses(read)["Brain", "box"] == "accepted"
+    assert statuses(read)["CSP", "box"] == "proposed"
 
 
 def test_reject_with_a_digit_and_bring_back(read):
