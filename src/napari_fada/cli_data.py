@@ -58,7 +58,13 @@ def export(
         bool, typer.Option(help="Also proposals that no one has judged yet.")
     ] = False,
     reviewed: Annotated[bool, typer.Option(help="Only frames whose review is closed.")] = False,
-    negatives: Annotated[bool, typer.Option(help="Also frames on which nothing stands.")] = True,
+    negatives: Annotated[
+        bool, typer.Option(help="Also reviewed frames on which nothing stands.")
+    ] = True,
+    seen: Annotated[
+        bool,
+        typer.Option("--seen-only", help="Only frames that were on the screen before acceptance."),
+    ] = False,
     rater: Annotated[
         list[str] | None, typer.Option(help="Only this person's structures; may be repeated.")
     ] = None,
@@ -122,6 +128,7 @@ def export(
             selection=Selection(
                 *(proposals, frozenset(rater or ()), frozenset(view or ())),
                 *(frozenset(category or ()), reviewed, negatives),
+                seen=seen,
             ),
             by=one_of_groups(by),
             group_pattern=group_pattern,

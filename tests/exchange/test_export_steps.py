@@ -18,9 +18,12 @@ from napari_fada.exchange.export import export_records, export_steps
 from napari_fada.exchange.fada import FORMAT
 from napari_fada.exchange.manifest import read_manifest, verify
 from napari_fada.exchange.request import ExportRequest, Selection
+from napari_fada.exchange.writers import MODULES, load_format
 from napari_fada.pipeline import PromptSet
-from napari_fada.records.annotation import new_uid
+from napari_fada.records import review
+from napari_fada.records.annotation import new_uid, now
 from napari_fada.records.project import Project
+from napari_fada.records.rows import Act
 from napari_fada.scans import open_scan
 from record_samples import box, make_reading, polygon
 
@@ -214,12 +217,62 @@ def test_a_judged_frame_without_structures_is_a_negative(project, tmp_path):
     for record in project.annotations(row.sha256):
         project.edit(row.sha256, 0, remove=[record.uid])
     assert project.annotations(row.sha256) == []
+    summary = export_records(project, tmp_path / "open", FORMAT, request())
+    assert read_manifest(tmp_path / "open")["counts"]["frames_without_structures"] == 0
+    assert summary.left_out[selection.NO_NEGATIVE] == 1
+    review.finish(project, row.sha256, 0)
     export_records(project, tmp_path / "out", FORMAT, request())
     assert read_manifest(tmp_path / "out")["counts"]["frames_without_structures"] == 1
     left = export_records(
         project, tmp_path / "some", FORMAT, request(Selection(negatives=False))
     ).left_out
     assert left[selection.NEGATIVE] == 1
+
+
+FORMS = [n for n in MODULES if load_format(n).writer and n not in ("hc18", "dicom-seg", "dicom-sr")]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_form_makes_a_negative_of_a_frame_whose_review_is_open(project, tmp_path, form):
+    first, second, third, *_ = project.scans()
+    for row in project.scans():
+        for record in project.annotations(row.sha256):
+            project.edit(row.sha256, 0, remove=[record.uid])
+    guess = polygon("Brain", source="interpolation")
+    project.derive(first.sha256, 0, [guess], label="carried")
+    project.edit(first.sha256, 0, remove=[guess.uid])  # a bad guess, no judgement
+    project.save_reading(make_reading(open_scan(second.path), polygon("Brain")))
+    for record in project.annotations(second.sha256):
+        project.edit(second.sha256, 0, remove=[record.uid])  # rejected, but not through
+    label = polygon("Brain", source="expert", rater="Bo")
+    project.edit(third.sha256, 0, add=[label])
+    review.finish(project, third.sha256, 0)  # through, but its head is of another rater
+    chosen = load_format(form)
+    for proposals in (False, True) if chosen.wants is None else (False,):  # else: the report
+        wish = Selection(proposals=proposals, raters=frozenset({"Anna"}))
+        out = tmp_path / f"{form}{proposals}"
+        assert export_records(project, out, chosen, request(wish)).images == 0
+    wish = Selection(categories=frozenset({"CSP"}))  # no CSP on a frame that is through: a negative
+    summary = export_records(project, tmp_path / "closed", load_format("coco"), request(wish))
+    assert (summary.images, summary.annotations) == (1, 0)
+
+
+def test_frames_that_were_accepted_unseen_can_be_left_out(project, tmp_path):
+    first, *rest = project.scans()
+    review.finish(project, first.sha256, 0, [(0, now())])
+    label = polygon("Brain", source="import", status="accepted")
+    project.act(rest[0].sha256, Act(0, add=[label], by_person=False))
+    review.finish(project, rest[0].sha256, 0)
+    project.save_reading(make_reading(open_scan(rest[1].path), polygon("Brain")))
+    review.finish(project, rest[1].sha256, 0)
+    export_records(project, tmp_path / "all", FORMAT, request())
+    assert read_manifest(tmp_path / "all")["counts"]["frames_never_seen"] == 1
+    summary = export_records(project, tmp_path / "seen", FORMAT, request(Selection(seen=True)))
+    assert summary.left_out[selection.NEVER_SEEN] == 1
+    assert summary.images == 5
+    manifest = read_manifest(tmp_path / "seen")
+    assert manifest["counts"]["frames_never_seen"] == 0
+    assert manifest["asked_for"]["selection"]["seen"] is True
 
 
 def test_the_sides_keep_examinations_together_and_stay_when_scans_are_added(project, tmp_path):

@@ -273,3 +273,28 @@ def test_a_frame_that_cannot_be_decoded_ends_it_with_a_reason(project, scan):
     done = end(follow(project, scan.sha256, 0, [1, 2, 3], decode))
     assert "Frame 2 cannot be decoded." in done.text()
     assert len(project.annotations(scan.sha256, 1)) == 1
+
+
+def test_a_guess_that_was_taken_away_is_no_judgement_and_is_carried_over_again(project, scan):
+    draw(project, scan, 0, polygon())
+    end(copy(project, scan.sha256, 0, [1]))
+    (guess,) = project.annotations(scan.sha256, 1)
+    done = project.edit(scan.sha256, 1, remove=[guess.uid])
+    assert dict(done.rejected) == {}
+    assert project.annotations(scan.sha256, 1, include_rejected=True) == []
+    end(copy(project, scan.sha256, 0, [1]))
+    (again,) = project.annotations(scan.sha256, 1)
+    assert (again.source, again.status) == ("copy", "proposed")
+    review.reject(project, scan.sha256, 1, [again.uid], "wrong class")  # that is one
+    end(copy(project, scan.sha256, 0, [1]))
+    assert project.annotations(scan.sha256, 1) == []
+
+
+def test_a_guess_that_was_accepted_and_taken_away_says_nothing_either(project, scan):
+    draw(project, scan, 0, polygon())
+    end(copy(project, scan.sha256, 0, [1]))
+    (guess,) = project.annotations(scan.sha256, 1)
+    review.accept(project, scan.sha256, 1, [guess.uid])
+    (word,) = project.annotations(scan.sha256, 1)
+    project.edit(scan.sha256, 1, remove=[word.uid])
+    assert project.annotations(scan.sha256, 1, include_rejected=True) == []

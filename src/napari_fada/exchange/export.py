@@ -34,7 +34,7 @@ from napari_fada.exchange.images import (
 from napari_fada.exchange.items import Tally
 from napari_fada.exchange.manifest import Counts, build_manifest
 from napari_fada.exchange.request import ExportRequest
-from napari_fada.exchange.selection import select
+from napari_fada.exchange.selection import NO_NEGATIVE, select
 from napari_fada.exchange.splits import Assignment, Member, SplitPlan, assign
 from napari_fada.exchange.spool import Spool
 from napari_fada.exchange.staging import (
@@ -236,6 +236,9 @@ class _Export:
             with self._listing(row, frame):
                 found = select(self._project, row, frame, self._tally, self._request.selection)
                 if found is None:
+                    continue
+                if self._form.wants is None and not (found.annotations or found.empty):
+                    self._tally.left_out[NO_NEGATIVE] += 1
                     continue
                 if self._form.wants is not None and not self._form.wants(found, self._options):
                     self._tally.left_out[NO_PLACE] += 1

@@ -70,6 +70,11 @@ class FrameRecords:
         What the files call a class, where that is a number: value of a mask to class.
     source : Path or None
         The scan's own file, for forms that refer to it. It is no part of any data set.
+    seen : bool
+        Whether it was on the screen of someone before what stands was accepted.
+    empty : bool
+        Where there are no structures: whether someone has said so. Only then an image without
+        structures may be made of it.
     unlinked : mapping of uid to uid
         Boxes that an expert set apart, each with its outline.
     """
@@ -92,6 +97,8 @@ class FrameRecords:
     answers: tuple[Annotation, ...] = ()
     answered: Answered | None = None
     source: Path | None = None
+    seen: bool = True
+    empty: bool = True
     said: Mapping[str, str] = field(default_factory=dict)
     unlinked: Mapping[str, str] = field(default_factory=dict)
 

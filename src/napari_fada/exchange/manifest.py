@@ -32,6 +32,7 @@ class Counts:
     raters: Counter[str] = field(default_factory=Counter)
     models: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     without_structures: int = 0
+    never_seen: int = 0
     groups: set[str] = field(default_factory=set)
 
     def add(self, frame: FrameRecords) -> None:
@@ -41,6 +42,7 @@ class Counts:
         self.views[view] += 1
         self.groups.add(frame.group)
         self.without_structures += not frame.annotations
+        self.never_seen += not frame.seen
         if frame.answered:
             said = frame.answered
             self.models[said.model, said.model_sha256, said.prompt_set] += 1
@@ -63,6 +65,7 @@ class Counts:
             "frames": sum(self.frames.values()),
             "frames_by_split": dict(sorted(self.frames.items())),
             "frames_without_structures": self.without_structures,
+            "frames_never_seen": self.never_seen,
             "groups": len(self.groups),
             "annotations": self.annotations,
             "by_class": dict(sorted(self.classes.items())),

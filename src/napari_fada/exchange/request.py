@@ -34,7 +34,9 @@ class Selection:
     reviewed : bool
         Only frames whose review is closed (accepted or corrected).
     negatives : bool
-        Also frames on which nothing stands though they were judged.
+        Also frames on which nothing stands and whose review is closed.
+    seen : bool
+        Only frames that were on the screen of someone before what stands was accepted.
     """
 
     proposals: bool = False
@@ -43,6 +45,7 @@ class Selection:
     categories: frozenset[str] = frozenset()
     reviewed: bool = False
     negatives: bool = True
+    seen: bool = False
 
     def __post_init__(self) -> None:
         for name in self.categories - vocabulary().by_name.keys():
@@ -61,6 +64,7 @@ class Selection:
             "categories": sorted(self.categories),
             "reviewed": self.reviewed,
             "negatives": self.negatives,
+            "seen": self.seen,
         }
 
 

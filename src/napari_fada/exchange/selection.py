@@ -1,8 +1,9 @@
 """Which of a project's records may be taught: what was judged, and what was asked for.
 
-An answer that leaves a structure out says that it is not there. So a class is only asked for
-where someone has decided about it: it stands, it was rejected, or the model was asked for it
-and an expert has worked on the group it belongs to. A class with a proposal that no one has
+An answer that leaves a structure out says that it is not there, and so does an image without
+structures. Only a frame whose review is closed can say that. There a class is asked for where
+someone has decided about it: it stands, it was rejected, or the model was asked for it. As long
+as the review is open, only what stands is asked for. A class with a proposal that no one has
 judged is not asked for at all.
 """
 
@@ -31,7 +32,10 @@ OTHER_RATER = "structures of other raters"
 OTHER_CLASS = "structures of other classes"
 OTHER_VIEW = "frames of other views"
 NOT_REVIEWED = "frames whose review is open"
+NEVER_SEEN = "frames that were never on the screen as they stand"
 NEGATIVE = "frames without structures"
+NO_NEGATIVE = "frames without structures whose review is open"
+OTHERS_STAND = "frames on which only what was left out stands"
 UNJUDGED = "frames on which no one has judged anything"
 FITTED = "boxes that lay off their outlines, written as the boxes around them"
 PARTLY = "frames with open proposals: what they are about is not known to be absent there"
@@ -74,6 +78,9 @@ def select(
     if wish.reviewed and not reviewed:
         tally.left_out[NOT_REVIEWED] += 1
         return None
+    if wish.seen and not now.seen:
+        tally.left_out[NEVER_SEEN] += 1
+        return None
     free = linking.unlinked(state)
     standing = now.annotations
     rejected = [a for a in standing if a.status == "rejected"]
@@ -105,17 +112,22 @@ def select(
     if not kept and not wish.negatives:
         tally.left_out[NEGATIVE] += 1
         return None
+    # Of another rater, unknown or not judged yet: nobody says that nothing is there.
+    others = {a.uid for a in (*apart[OTHER_RATER], *apart[UNKNOWN], *open_)}
+    others -= {a.uid for a in (*rejected, *apart[OTHER_CLASS])}
+    empty = not kept and reviewed and not others
+    if not (kept or said or view or empty):
+        tally.left_out[OTHERS_STAND if others else NO_NEGATIVE] += 1
+        return None
     if open_:
         tally.notes[PARTLY] += 1
 
     undecided = {a.category for a in standing if a.uid in gone and a not in rejected}
-    touched = {_home(a.category) for a in (*kept, *rejected)}
     asked: dict[AskTask, tuple[tuple[str, ...], ...]] = {}
     for task in ASK_TASKS:
-        decided = {a.category for a in (*kept, *rejected) if a.kind in _KIND[task]}
-        looked = _looked_for(task, reading)
-        if not (reviewed or wish.proposals):
-            looked = [c for c in looked if _home(c) in touched]
+        judged = (*kept, *rejected) if reviewed else kept
+        decided = {a.category for a in judged if a.kind in _KIND[task]}
+        looked = _looked_for(task, reading) if reviewed else ()
         wanted = {c for c in (*decided, *looked) if not wish.categories or c in wish.categories}
         lists = _lists(state.get(f"asked/{task}", "[]"), wanted, undecided)
         if lists:
@@ -136,6 +148,8 @@ def select(
         answers=reading.annotations if reading else (),
         answered=_answered(reading),
         source=scan.path,
+        seen=now.seen,
+        empty=empty,
         unlinked={box: outline for box, outline in free.items() if box in {a.uid for a in kept}},
     )
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from napari_fada.errors import EditConflictError, LockedError
 from napari_fada.records import history, linking, tables, wording
-from napari_fada.records.annotation import Annotation, new_uid, now
+from napari_fada.records.annotation import DERIVED, Annotation, new_uid, now
 from napari_fada.records.rows import Act, Edit
 
 RECORD, LOCK, REASON = "record/", linking.LOCK, "reason/"
@@ -54,7 +54,7 @@ def edit(connection: sqlite3.Connection, sha256: str, act: Act, *, rater: str) -
         if old.status == "rejected":
             continue
         wanted[RECORD + uid] = None
-        if root(connection, old).source != "expert":
+        if removal_rejects(root(connection, old).source):
             rejected[uid] = judged(old, old, "rejected", rater)
     states = dict(act.states)
     for name in [name for name in states if name.startswith(linking.UNLINKED)]:
@@ -113,6 +113,15 @@ def _set_apart(
     }
     cells: dict[str, str | None] = {linking.UNLINKED + b: None for b in free if b not in found}
     return cells | {linking.UNLINKED + b: o for b, o in found.items() if free.get(b) != o}
+
+
+def removal_rejects(source: str) -> bool:
+    """Tell whether taking a structure away says that it is not there, by who said it first.
+
+    What an expert drew is just gone. What was carried over from other frames is a guess: taken
+    away, it is no judgement, and it may be carried over again.
+    """
+    return source not in ("expert", *DERIVED)
 
 
 def locked_uids(cells: Iterable[str]) -> set[str]:

@@ -220,7 +220,7 @@ class Project(ProjectSettings):
             ``accepted`` or ``rejected`` it is that judgement; with nothing new it is skipped.
         remove : iterable of uid
             Taking away what a model proposed (or a correction of it) writes a rejection; what
-            the expert drew is just no longer there.
+            the expert drew, and what was carried over from other frames, is just no longer there.
         label : str
             What was done, for the history; made up from the changes if it is not given ("Brain
             corrected (3 vertices moved)").

@@ -12,6 +12,7 @@ from typing import Any
 
 from napari_fada.records import linking, review
 from napari_fada.records.annotation import Annotation, Status
+from napari_fada.records.edits import removal_rejects
 from napari_fada.records.project import Project
 from napari_fada.records.reading import Mapping as ClassMapping
 from napari_fada.records.rows import Act, Report
@@ -200,7 +201,7 @@ def over_records(
             gone = [a for a in found if a.uid in act.remove]
             found = [act.replace.get(a.uid, a) for a in found if a not in gone]
             found += act.add
-            found += [replace(a, status="rejected") for a in gone if a.source != "expert"]
+            found += [replace(a, status="rejected") for a in gone if removal_rejects(a.source)]
     return linking.following(found, free)
 
 

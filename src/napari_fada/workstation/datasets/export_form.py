@@ -84,7 +84,12 @@ class ExportForm(QWidget):
         )
         self.reviewed = _check("Reviewed frames only", "Only frames whose review is closed", False)
         self.negatives = _check(
-            "Frames without structures", "Judged frames on which nothing stands: negatives", True
+            "Frames without structures", "Reviewed frames on which nothing stands: negatives", True
+        )
+        self.seen = _check(
+            "Seen frames only",
+            "Without frames that were accepted though they were never on the screen",
+            False,
         )
         self.rater = _combo((ANY, *raters), "Only structures that this person made or judged")
         self.view = _combo((ANY, *views), "Only frames with this view")
@@ -129,7 +134,7 @@ class ExportForm(QWidget):
         layout.addRow("Form", self.form)
         layout.addRow("", self.choices)
         layout.addRow("Records", _row(self.proposals, self.reviewed))
-        layout.addRow("", self.negatives)
+        layout.addRow("", _row(self.negatives, self.seen))
         layout.addRow("Rater", self.rater)
         layout.addRow("View", self.view)
         layout.addRow("Class", self.category)
@@ -176,6 +181,7 @@ class ExportForm(QWidget):
             selection=Selection(
                 *(self.proposals.isChecked(), _one(self.rater), _one(self.view)),
                 *(_one(self.category), self.reviewed.isChecked(), self.negatives.isChecked()),
+                seen=self.seen.isChecked(),
             ),
             by=cast(Grouping, self.by.currentText()),
             group_pattern=self.pattern.text().strip(),
@@ -219,8 +225,8 @@ class ExportForm(QWidget):
             self.seed.setValue(state["seed"])
 
     def _checks(self) -> dict[str, QCheckBox]:
-        names = ("proposals", "reviewed", "negatives", "split", "images", "outside", "blackout")
-        return {name: getattr(self, name) for name in names}  # names and leaks are asked anew
+        names = ("proposals", "reviewed", "negatives", "seen", "split", "images", "outside")
+        return {n: getattr(self, n) for n in (*names, "blackout")}  # names and leaks: asked anew
 
     def _lines(self) -> dict[str, QLineEdit]:
         return {name: getattr(self, name) for name in ("pattern", "name", "licence", "prompt_set")}
