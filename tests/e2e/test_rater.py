@@ -30,12 +30,14 @@ def test_asked_once_without_taking_the_keys(nobody):
     assert not strip.isVisibleTo(nobody.widget)
 
 
-def test_the_name_signs_what_follows_and_is_remembered(nobody):
+def test_the_name_signs_what_was_done_and_what_follows_and_is_remembered(nobody):
     nobody.layer("polygons").add(SQUARE, shape_type="polygon")
     nobody.widget.rater.name.setText(" Eva ")
     nobody.widget.rater.take.click()
     nobody.layer("polygons").add(SQUARE + 70, shape_type="polygon")
-    assert [r.rater for r in nobody.kept()] == ["", "Eva"]
+    assert [r.rater for r in nobody.kept()] == ["Eva", "Eva"]
+    assert {r.rater for r in nobody.session.records[0]} == {"Eva"}
+    assert "(1 edit) is signed, too" in nobody.widget.message.text
     assert settings().rater == "Eva"
 
 

@@ -13,6 +13,7 @@ from napari_fada.errors import ProjectError
 from napari_fada.exchange.overlay import to_png
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.project import Project
+from napari_fada.workstation.desk import Edit
 from napari_fada.workstation.layers import MARK, role_of
 from napari_fada.workstation.scan_layers import image_layers
 from napari_fada.workstation.session import Session, session_of
@@ -217,3 +218,34 @@ def test_the_scan_that_is_opened_is_the_one_that_is_seen(bench, tmp_path):
         assert shown is bench.session.image
         seen.append(int(shown.data.max()))
     assert seen == [0, 50, 0]
+
+
+def drawn_box(x):
+    return Annotation("CSP", "box", ((x, 10.0), (x + 20, 30.0)), source="expert")
+
+
+def test_a_name_that_is_given_later_signs_this_session_and_no_other(bench, tmp_path):
+    session, sha256 = bench.session, bench.session.scan.sha256
+    with Project.open(tmp_path / "project.fada") as other:
+        other.edit(sha256, 0, add=[drawn_box(10)])  # by somebody else without a name
+    session.give_name("")
+    assert session.commit(Edit(0, add=[drawn_box(50)]))
+    assert session.set_report(view="ABDOMEN")
+    assert session.give_name("Eva") == 2
+    assert [r.rater for r in session.records[0]] == ["", "Eva"]
+    assert session.project.raters(sha256) == ["", "Eva"]
+    session.give_name("")
+    assert session.commit(Edit(0, add=[drawn_box(90)]))
+    assert session.give_name("Bo") == 1
+    assert [r.rater for r in bench.kept()] == ["", "Eva", "Bo"]
+
+
+def test_a_project_that_was_left_without_a_name_is_signed_when_it_is_open_again(bench, tmp_path):
+    session = bench.session
+    session.give_name("")
+    assert session.commit(Edit(0, add=[drawn_box(50)]))
+    assert session.open_project(tmp_path / "another.fada")
+    assert session.give_name("Eva") == 0
+    assert session.open_project(tmp_path / "project.fada")
+    assert bench.one().rater == "Eva"
+    assert session.records[0][0].rater == "Eva"

@@ -23,6 +23,7 @@ from napari_fada.workstation.desk import Desk, Level
 from napari_fada.workstation.layer_pixels import LayerPixels
 from napari_fada.workstation.layers import LayerSet
 from napari_fada.workstation.looking import Looking, open_to_work
+from napari_fada.workstation.rater_name import RaterName
 from napari_fada.workstation.reader import LayerData
 from napari_fada.workstation.safety import Safety, back_up_soon
 from napari_fada.workstation.settings import settings
@@ -70,6 +71,7 @@ class ScanSession:
         self._active_class = "Brain"
         self._committing = False
         self._rater = settings().rater
+        self._name = RaterName(self)
         self._said: set[str] = set()  # about the scan that is shown
         self.safety = Safety(self)
         self.canvas = Canvas(self)
@@ -202,6 +204,7 @@ class ScanSession:
         old, self._project = self._project, None
         if old is not None:
             old.changed.disconnect(self._on_project_changed)
+            self._name.leave(old)
             old.close()
         self.adopt(project)
         if project.writable:
@@ -218,6 +221,7 @@ class ScanSession:
         self._rater = project.rater or self._rater
         project.rater = self._rater
         project.flush_soon()
+        self._name.settle()
         project.changed.connect(self._on_project_changed)
 
     @property
@@ -227,9 +231,24 @@ class ScanSession:
 
     @rater.setter
     def rater(self, name: str) -> None:
-        self._rater = settings().rater = name
+        self.give_name(name)
+
+    def give_name(self, name: str) -> int:
+        """Say who works here; returns how many edits that had no name are signed with it."""
+        before, self._rater = self._rater, name
+        settings().rater = name
         if self._project is not None:
             self._project.rater = name
+        if not name or name == before:
+            return 0
+        self._committing = True  # seen once, below
+        try:
+            signed = self._name.give(name)
+        finally:
+            self._committing = False
+        if signed:
+            self.refresh()
+        return signed
 
     def _on_project_changed(self, sha256: str, frame: int) -> None:
         # A worker thread saves readings; the runner then asks for a refresh in this thread.

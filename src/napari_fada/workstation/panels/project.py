@@ -24,7 +24,6 @@ from qtpy.QtWidgets import (
 from napari_fada.errors import FadaError
 from napari_fada.workstation.keys import KeyTable
 from napari_fada.workstation.session import Session
-from napari_fada.workstation.settings import settings
 
 if TYPE_CHECKING:
     from napari_fada.workstation.datasets.dialog import DataSetDialog
@@ -60,7 +59,7 @@ class ProjectPanel(QWidget):
         new_button.clicked.connect(self._new)
         self.rater = QLineEdit(session.rater)
         self.rater.setPlaceholderText("your name, kept with every edit")
-        self.rater.setToolTip("Your name or initials: kept with every edit from now on")
+        self.rater.setToolTip("Your name or initials: kept with every edit of this session")
         self.rater.editingFinished.connect(self._name_rater)
         self._dialogs: dict[object, DataSetDialog] = {}
         data = QHBoxLayout()
@@ -199,7 +198,6 @@ class ProjectPanel(QWidget):
 
     def _name_rater(self) -> None:
         self._session.rater = self.rater.text().strip()
-        settings().rater = self._session.rater
 
     def _key_edited(self, item: QTableWidgetItem) -> None:
         action = self.table.item(item.row(), 0)

@@ -24,13 +24,15 @@ class RaterStrip(QFrame):
         self.setObjectName("fada-rater")
         self.name = QLineEdit()
         self.name.setPlaceholderText("your name or initials")
-        self.name.setToolTip("Kept with every edit from now on, in the project and in exports")
+        self.name.setToolTip("Kept with every edit of this session, in the project and in exports")
         self.name.returnPressed.connect(self._take)
         self.take = QPushButton("Sign")
-        self.take.setToolTip("Sign the edits that follow with this name")
+        self.take.setToolTip("Sign the edits of this session with this name")
         self.take.clicked.connect(self._take)
         self.later = QPushButton("Not now")
-        self.later.setToolTip("Work without a name; it can be set in the tab Project")
+        self.later.setToolTip(
+            "Work without a name; one that is given later (tab Project) counts for this, too"
+        )
         self.later.clicked.connect(self.hide)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -56,7 +58,8 @@ class RaterStrip(QFrame):
     def _take(self) -> None:
         name = self.name.text().strip()
         if name:
-            self._session.rater = name
-            settings().rater = name
-            self._session.say(f"Edits are signed “{name}” from now on.")
+            signed = self._session.give_name(name)
+            count = "1 edit" if signed == 1 else f"{signed} edits"
+            before = f"What you did before ({count}) is signed, too." if signed else ""
+            self._session.say(f"Edits are signed “{name}” from now on. {before}".strip())
         self.hide()
