@@ -60,6 +60,9 @@ class Annotation:
         State of review.
     rater : str
         Name of the person who made or last judged it; empty for an unseen proposal.
+    track : str
+        Which structure it is, over the frames of a clip and through corrections: the uid of the
+        first record of that structure. Empty where it is the first itself.
     """
 
     category: str
@@ -74,6 +77,12 @@ class Annotation:
     status: Status = "proposed"
     rater: str = ""
     created: str = field(default_factory=now)
+    track: str = ""
+
+    @property
+    def identity(self) -> str:
+        """Which structure it is: the same for all records of it, on all frames."""
+        return self.track or self.uid
 
     @property
     def seen(self) -> tuple[int, ...]:
@@ -98,6 +107,8 @@ class Annotation:
             out["rings"] = [[list(p) for p in ring] for ring in self.rings]
         if self.visibility:
             out["visibility"] = list(self.visibility)
+        if self.track:
+            out["track"] = self.track
         return out
 
     @classmethod
@@ -121,6 +132,7 @@ class Annotation:
             parent=data.get("parent"),
             status=data.get("status", "proposed"),
             rater=data.get("rater", ""),
+            track=str(data.get("track") or ""),
             **known,
         )
 

@@ -34,7 +34,7 @@ def edit(connection: sqlite3.Connection, sha256: str, act: Act, *, rater: str) -
     free, locked = linking.unlinked(current), locked_uids(current)
     given = replace(
         act,
-        add=tuple(_additions(connection, act.add, rater)),
+        add=tuple(_additions(connection, act.add, live.values(), rater)),
         remove=tuple(dict.fromkeys(act.remove)),
     )
     _refuse(given, given.remove, live, locked)
@@ -234,7 +234,10 @@ def _replacement(
     if _content(wish) == _content(old):
         signed = wish.rater and not old.rater  # as it is, by someone who says who they are
         if wish.status == old.status and not signed:
-            return None
+            if wish.track in ("", old.identity):
+                return None
+            # The same, but another one of its class: nobody has judged it by that.
+            return replace(old, uid=new_uid(), parent=old.uid, track=wish.track)
         return judged(old, wish, wish.status, rater)
     if wish.status == "rejected":
         return judged(old, old, "rejected", rater)
@@ -253,22 +256,36 @@ def judged(old: Annotation, wish: Annotation, status: str, rater: str) -> Annota
         status=status,  # type: ignore[arg-type]
         rater=rater or wish.rater,
         created=now(),
+        track=wish.track or old.identity,
     )
 
 
 def _additions(
-    connection: sqlite3.Connection, wishes: Iterable[Annotation], rater: str
+    connection: sqlite3.Connection,
+    wishes: Iterable[Annotation],
+    live: Iterable[Annotation],
+    rater: str,
 ) -> Iterator[Annotation]:
     seen: set[str] = set()
+    here = {_one(a) for a in live}
     for wish in wishes:
         record = wish
         if wish.uid in seen or tables.find_record(connection, wish.uid) is not None:
-            record = replace(wish, uid=new_uid())  # a pasted copy brings the uid of its original
+            # A pasted copy brings the uid of its original: on another frame it is the same one.
+            record = replace(wish, uid=new_uid(), track=wish.identity)
+        if record.track and _one(record) in here:
+            record = replace(record, track="")
         seen.add(record.uid)
+        here.add(_one(record))
         if wish.source == "expert":
             status = "accepted" if wish.status == "proposed" else wish.status
             record = replace(record, status=status, rater=wish.rater or rater)
         yield record
+
+
+def _one(a: Annotation) -> tuple[str, str, str]:
+    """Return what there is one of on a frame."""
+    return a.category, a.kind, a.identity
 
 
 def _content(a: Annotation) -> tuple[object, ...]:

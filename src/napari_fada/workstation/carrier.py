@@ -16,10 +16,13 @@ from psygnal import Signal
 
 from napari_fada.errors import FadaError
 from napari_fada.records.cine import carry
+from napari_fada.records.cine.identity import swapped
 from napari_fada.records.project import Project
 from napari_fada.scans import Scan
 from napari_fada.workstation.background import Broken, guarded
+from napari_fada.workstation.desk import Edit
 from napari_fada.workstation.frame_marks import next_of
+from napari_fada.workstation.keys import KeyTable
 from napari_fada.workstation.session import Session
 
 NO_GAP = (
@@ -151,6 +154,29 @@ class Carrier:
         session.go_to_frame(there)
         return True
 
+    def swap(self) -> bool:
+        """Say that two structures of a class are each other, not what they are taken for."""
+        session = self._session
+        if session.scan is None or session.scan.n_frames < 2:
+            session.say("This needs a scan of several frames.")
+            return False
+        frame = session.frame
+        here = session.records.get(frame, [])
+        keys = carry.key_frames(session.records)
+        near = sorted((f for f in keys if f != frame), key=lambda f: (f > frame, abs(f - frame)))
+        found = swapped(
+            *(here, session.reviewing.selected, [keys[f] for f in near]),
+            session.reviewing.frame_review().unlinked,
+        )
+        if not found:
+            session.say("Choose two structures of one class on this frame first.")
+            return False
+        name = next(iter(found.values())).category
+        if not session.commit(Edit(frame, f"{name}: the two swapped", replace=found)):
+            return False
+        session.say(f"The two {name} are each other now. Interpolate again to bring it to frames.")
+        return True
+
     def cancel(self) -> None:
         """Stop before the next frame; what is done stays."""
         if self.task is not None:
@@ -249,9 +275,10 @@ class Carrier:
         elif isinstance(event, carry.Finished):
             made = [o.entry.id for o in event.outcomes if o.entry is not None]
             task.act = made[0] if made else 0
-            well = not event.problem and event.added
+            well = not event.problem and event.added and not event.unsure
             if not task.unwanted:
-                session.say(event.text(), "info" if well else "warning")
+                text = event.text(KeyTable()["swap"])
+                session.say(text, "info" if well else "warning")
             if here and task.go_to is not None and event.added:
                 session.go_to_frame(task.go_to)
 

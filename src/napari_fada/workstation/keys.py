@@ -47,6 +47,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("copy_frame", "Copy the selection, else all, to the next frame", "Alt-C"),
     Action("interpolate", "Interpolate between the key frames around this one", "Alt-V"),
     Action("flow", "Carry the selection, else all, to the next frame by optical flow", "Alt-F"),
+    Action("swap", "Swap which of two chosen structures of a class is which", "Alt-Shift-V"),
     Action("previous_annotated", "Show the annotated frame before this one", "Alt-Up"),
     Action("next_annotated", "Show the annotated frame after this one", "Alt-Down"),
     Action("split", "Split along a line", "Alt-X"),
@@ -116,7 +117,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
         *(a.name for a in ACTIONS if a.name.startswith("class:")),
     ),
     "Measure": ("calipers",),
-    "Frames": ("copy_frame", "interpolate", "flow", "previous_annotated", "next_annotated"),
+    "Frames": (
+        *("copy_frame", "interpolate", "flow", "swap", "previous_annotated", "next_annotated"),
+    ),
     "History": ("undo", "redo", "history"),
     "Two raters (FADA adjudicate)": (
         *("side_a", "side_b", "both_sides", "redraw", "next_conflict", "previous_conflict"),

@@ -368,6 +368,7 @@ class AnnotateWidget(QWidget):
             "copy_frame": self.frames.copy,
             "interpolate": self.carrier.interpolate,
             "flow": self.frames.follow,
+            "swap": self.carrier.swap,
             "previous_annotated": lambda: self.carrier.go(-1),
             "next_annotated": lambda: self.carrier.go(1),
             **self.review.acts,

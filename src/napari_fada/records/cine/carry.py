@@ -19,6 +19,7 @@ import numpy.typing as npt
 from napari_fada.errors import FadaError, ProjectError
 from napari_fada.records.annotation import Annotation, Source, new_uid, now
 from napari_fada.records.cine import track
+from napari_fada.records.cine.identity import Unsure, doubts, identities
 from napari_fada.records.cine.interpolate import between
 from napari_fada.records.cine.matching import pairs
 from napari_fada.records.deriving import Derived, is_judged
@@ -55,7 +56,8 @@ class Lost:
 class Finished:
     """The work has ended.
 
-    ``verb`` says what was done (``copied``, …); ``problem`` why it ended early.
+    ``verb`` says what was done (``copied``, …); ``problem`` why it ended early; ``unsure`` what
+    was paired by place alone.
     """
 
     verb: str
@@ -63,14 +65,15 @@ class Finished:
     lost: tuple[Lost, ...] = ()
     cancelled: bool = False
     problem: str = ""
+    unsure: tuple[Unsure, ...] = ()
 
     @property
     def added(self) -> int:
         """How many structures were put on frames; box and outline of a thing are one."""
         return sum(len(structures(o.added)) for o in self.outcomes)
 
-    def text(self) -> str:
-        """Return what was done, for the user."""
+    def text(self, swap: str = "Swap") -> str:
+        """Return what was done, for the user; ``swap`` is the key that says which is which."""
         frames = [o.frame for o in self.outcomes if o.added]
         where = "on" if self.verb == "interpolated" else "to"
         said = [f"{_count(self.added, 'structure')} {self.verb} {where} {_named(frames)}."]
@@ -90,6 +93,7 @@ class Finished:
             )
         if len(self.lost) > 3:
             said.append(f"{len(self.lost) - 3} more stop on the way.")
+        said += [one.text(swap) for one in self.unsure if self.added]
         if self.cancelled:
             said.append("Cancelled; what was done stays.")
         if self.problem:
@@ -171,15 +175,19 @@ def interpolate(
     Finished
         At the end.
     """
-    found = key_frames(project.annotations_by_frame(sha256))
+    standing = project.annotations_by_frame(sha256)
     apart = project.cells_named(sha256, UNLINKED)
-    keys = {frame: _Load.of(records, apart) for frame, records in found.items()}
+    keys = {f: _Load.of(records, apart) for f, records in key_frames(standing).items()}
     ways: dict[int, tuple[float, list[tuple[Annotation, Annotation]], _Load]] = {}
     lost: list[Lost] = []
+    guessed: list[Unsure] = []
     for first, last in gaps:
         one, other = keys[first], keys[last]
-        matched = pairs(one.records, other.records)
+        same = {**one.same, **other.same}
+        matched = pairs(one.records, other.records, same)
         load = one.joined(other, {b.uid: a.uid for a, b in matched})
+        drawn = {f: [a for a in standing[f] if a in keys[f].records] for f in (first, last)}
+        guessed += doubts((first, drawn[first]), (last, drawn[last]), same)
         for frame in range(first + 1, last):
             ways[frame] = (frame - first) / (last - first), matched, load
         met = {r.uid for pair in matched for r in pair}
@@ -196,7 +204,8 @@ def interpolate(
         t, matched, load = ways[frame]
         return load.wishes({a.uid: between(a, b, t) for a, b in matched}, "interpolation")
 
-    yield from _put(project, sha256, sorted(ways), wishes, "interpolated", label, cancel, lost)
+    for event in _put(project, sha256, sorted(ways), wishes, "interpolated", label, cancel, lost):
+        yield replace(event, unsure=tuple(guessed)) if isinstance(event, Finished) else event
 
 
 def follow(
@@ -312,31 +321,34 @@ def _chosen(
 class _Load:
     """What is taken to other frames: records, the boxes that go with outlines, and those apart.
 
-    ``boxes`` are by the uid of the outline; ``apart`` leads from a box to its outline.
+    ``boxes`` are by the uid of the outline; ``apart`` leads from a box to its outline; ``same``
+    says which structure each is.
     """
 
     records: list[Annotation]
     boxes: Mapping[str, Annotation]
     apart: Mapping[str, str]
+    same: Mapping[str, str]
 
     @classmethod
     def of(cls, records: Sequence[Annotation], apart: Mapping[str, str]) -> _Load:
         """Make it of all that is taken along."""
         found = {outline.uid: box for outline, box in structure_pairs(records, apart)}
         own = {box.uid for box in found.values()}
-        return cls([r for r in records if r.uid not in own], found, apart)
+        same = identities(records, apart)
+        return cls([r for r in records if r.uid not in own], found, apart, same)
 
     def joined(self, other: _Load, names: Mapping[str, str]) -> _Load:
         """Return it with what the other end of a stretch knows; ``names`` leads to ours."""
         more = {names[of]: box for of, box in other.boxes.items() if of in names}
         apart = {names.get(b, b): names.get(o, o) for b, o in other.apart.items()}
-        return _Load(self.records, {**more, **self.boxes}, {**apart, **self.apart})
+        return _Load(self.records, {**more, **self.boxes}, {**apart, **self.apart}, self.same)
 
     def wishes(self, places: Mapping[str, Annotation], source: Source) -> Wishes:
         """Return proposals of records as they are elsewhere, and boxes around the outlines."""
-        made = {uid: _proposal(record, source) for uid, record in places.items()}
+        made = {uid: _proposal(r, source, self.same[uid]) for uid, r in places.items()}
         around_them = [
-            around(_proposal(self.boxes[uid], source), wish)
+            around(_proposal(self.boxes[uid], source, wish.identity), wish)
             for uid, wish in made.items()
             if uid in self.boxes
         ]
@@ -344,7 +356,7 @@ class _Load:
         return [*made.values(), *around_them], kept
 
 
-def _proposal(record: Annotation, source: Source) -> Annotation:
+def _proposal(record: Annotation, source: Source, identity: str) -> Annotation:
     return replace(
         record,
         uid=new_uid(),
@@ -354,6 +366,7 @@ def _proposal(record: Annotation, source: Source) -> Annotation:
         score=None,
         rater="",
         created=now(),
+        track=identity,
     )
 
 

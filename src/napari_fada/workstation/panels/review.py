@@ -183,7 +183,9 @@ class ReviewPanel(QWidget):
         self.setEnabled(self._session.scan is not None)
         self._show_scan(scan)
         self._show_frame(frame)
-        self.list.put(frame, self._reviewing.selected)
+        several = self._session.scan is not None and self._session.scan.n_frames > 1
+        clip = self._session.records if several else None
+        self.list.put(frame, self._reviewing.selected, clip)
         self._show_chosen()
 
     def _show_scan(self, scan: ScanReview) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from qtpy.QtCore import QEvent, QModelIndex, QRect, Qt
 from qtpy.QtGui import QColor, QIcon, QKeyEvent, QPainter, QPalette, QPen, QPixmap
@@ -17,6 +17,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_fada.records.annotation import Annotation
+from napari_fada.records.cine.identity import numbers
 from napari_fada.records.linking import APART, distance
 from napari_fada.records.review import FrameReview
 from napari_fada.records.structures import Structure, structures
@@ -27,6 +29,7 @@ from napari_fada.workstation.theme import palette_on
 UIDS = Qt.ItemDataRole.UserRole
 SCORE = Qt.ItemDataRole.UserRole + 1
 TONE = Qt.ItemDataRole.UserRole + 2
+NUMBER = Qt.ItemDataRole.UserRole + 3
 CLASS, SHAPES, SCORED, STATE, LOCKED = range(5)
 GLYPHS = {"polygon": "⬠", "box": "▭", "keypoints": "⁘"}
 APART_GLYPH = "≠"
@@ -70,6 +73,7 @@ class StructureList(QTreeWidget):
         super().__init__()
         self._choose, self._unfold = choose, unfold
         self._now: object = None
+        self._numbers: dict[str, int] = {}
         self.setColumnCount(5)
         self.setHeaderLabels(["Structure", "", "Score", "State", ""])
         self.setHeaderHidden(True)
@@ -107,11 +111,22 @@ class StructureList(QTreeWidget):
             needed = self.fontMetrics().horizontalAdvance(text) + 12
             self.setColumnWidth(column, max(width, needed))
 
-    def put(self, found: FrameReview, selected: Iterable[str]) -> None:
-        """Show the structures of a frame, and which are chosen."""
+    def put(
+        self,
+        found: FrameReview,
+        selected: Iterable[str],
+        clip: Mapping[int, Iterable[Annotation]] | None = None,
+    ) -> None:
+        """Show the structures of a frame, and which are chosen.
+
+        Those of a clip are numbered where there are several of a class.
+        """
+        groups = structures(found.records, found.unlinked)
+        self._numbers = numbers(clip, groups) if clip else {}
         now = (
             *(found.records, found.locked),
             *(tuple(found.reasons.items()), tuple(found.unlinked.items())),
+            tuple(self._numbers.items()),
         )
         if now != self._now:
             self._now = now
@@ -179,6 +194,8 @@ class StructureList(QTreeWidget):
         )
         row.setData(CLASS, UIDS, structure.uids)
         row.setData(SCORED, SCORE, structure.score)
+        number = self._numbers.get(structure.uids[0])
+        row.setData(CLASS, NUMBER, number)
         row.setIcon(CLASS, _swatch(colour_of(structure.category)))
         if locked:
             row.setIcon(LOCKED, _padlock(self.palette().text().color()))
@@ -186,7 +203,8 @@ class StructureList(QTreeWidget):
         category = vocabulary().by_name.get(structure.category)
         shapes = " and ".join(SHAPE_NAMES[k] for k in structure.kinds)
         name = category.long_name if category else "not in the vocabulary"
-        row.setToolTip(CLASS, f"{name}: {shapes}. Double-click to change the class.")
+        same = f" Number {number} is this one on other frames." if number else ""
+        row.setToolTip(CLASS, f"{name}: {shapes}. Double-click to change the class.{same}")
         row.setToolTip(SHAPES, shapes + off)
         score = structure.score
         row.setToolTip(
@@ -323,6 +341,14 @@ class _ClassChooser(_Toned):
     def __init__(self, parent: QWidget, reclass: Callable[[tuple[str, ...], str], object]) -> None:
         super().__init__(parent)
         self._reclass = reclass
+
+    def initStyleOption(  # noqa: N802
+        self, option: QStyleOptionViewItem | None, index: QModelIndex
+    ) -> None:
+        super().initStyleOption(option, index)
+        number = index.data(NUMBER)
+        if option is not None and number:
+            option.text = f"{option.text} {number}"
 
     def createEditor(  # noqa: N802
         self,
