@@ -227,6 +227,11 @@ def test_the_worst_cases_are_looked_at_beneath_a_band(desk, labels, tmp_path):
     desk.widget.run()
     assert not desk.widget.runner.running
     assert "only to look at" in desk.widget.message.text
+    desk.widget.message.clear()
+    desk.widget.tools.buttons["split"].click()  # no tool is taken up, either
+    assert "only to look at" in desk.widget.message.text
+    assert desk.widget.shaping.pen.tool == ""
+    desk.widget.message.clear()
     button(desk, "Import…").click()
     assert "only to look at" in desk.widget.message.text
     band.back.click()

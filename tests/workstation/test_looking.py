@@ -167,6 +167,17 @@ def test_it_is_only_to_look_at_whoever_opens_it(worst, tmp_path, monkeypatch):
     first.close()
 
 
+def test_no_empty_project_is_made_where_ones_own_was(own, worst, tmp_path):
+    own.open_project(worst)
+    mine = (tmp_path / "own.fada").rename(tmp_path / "away.fada")
+    assert not own.looking.back()
+    assert "There is no project at" in own.said[-1]
+    assert own.looking.on
+    mine.rename(tmp_path / "own.fada")
+    assert own.looking.back()  # the way is still known
+    assert own.scan.name == "clip.tif"
+
+
 def test_a_case_that_is_a_scan_of_the_project_stays_shown(own, worst, tmp_path):
     own.open_path(tmp_path / "scans" / "1.png")
     scan = own.scan.sha256

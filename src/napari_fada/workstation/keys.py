@@ -129,6 +129,13 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 """What the actions are for, as the sheet of keys shows them."""
 
+CHANGING = (
+    *(name for name in GROUPS["Draw"] if name != "edit"),
+    *GROUPS["Shape"],
+    *("reclass", "calipers", "copy_frame", "interpolate", "flow"),
+)
+"""Actions that begin to change structures: none does where one may only look."""
+
 
 _DEFAULTS = {a.name: a.default for a in ACTIONS}
 _TEXTS = {a.name: a.text for a in ACTIONS}

@@ -120,6 +120,10 @@ class Looking:
         )
         return True
 
+    def guarded(self, does: Callable[[], object]) -> Callable[[], object]:
+        """Return what a tool does, but for where nothing may be edited: there it says so."""
+        return lambda: None if self.refuses() else does()
+
     def leave_for(self, project: Project) -> None:
         """Take note of where one is before another project is opened."""
         if project.writable:
@@ -164,7 +168,8 @@ class Looking:
             if self.text:
                 session.say("No other project was open before: open yours in the Project tab.")
             return False
-        if not session.open_project(None if place.path == default_path() else place.path):
+        path = None if place.path == default_path() else place.path
+        if not session.open_project(path, create=False):
             return False
         session.look_for(place.where, place.order)
         if place.sha256 is None:

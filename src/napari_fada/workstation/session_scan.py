@@ -169,10 +169,10 @@ class ScanSession:
             self.say(f"{error} The default project is open instead.", "warning")
             return None
 
-    def open_project(self, path: Path | None) -> bool:
+    def open_project(self, path: Path | None, *, create: bool = True) -> bool:
         """Open another project (None: the default one); the old one stays if that fails."""
         try:
-            project = open_to_work(path, self._rater)
+            project = open_to_work(path, self._rater, create=create)
         except ProjectDamagedError as error:
             self.safety.offer(path or default_path(), error)
             return False

@@ -26,7 +26,7 @@ from napari_fada.workstation.adjudicate_widget import show_conflict
 from napari_fada.workstation.ahead import ahead_of
 from napari_fada.workstation.carrier import Carrier
 from napari_fada.workstation.comfort import Comfort
-from napari_fada.workstation.keys import Keys, KeyTable
+from napari_fada.workstation.keys import CHANGING, Keys, KeyTable
 from napari_fada.workstation.model_state import ModelState
 from napari_fada.workstation.models_panel.docking import close_models
 from napari_fada.workstation.panels.classes import ClassesPanel
@@ -102,6 +102,8 @@ class AnnotateWidget(QWidget):
         self.project = ProjectPanel(self.session, table)
         self.review = ReviewPanel(self.session, lambda: self.report.flush())
         actions = self._actions()
+        tools = {name: self.session.looking.guarded(actions[name]) for name in CHANGING}
+        actions |= tools
         self.tools = ToolsPanel(actions)
         self.keys = Keys(table, actions)
         self.steps = StepsBar(actions)

@@ -375,7 +375,8 @@ class WorklistWidget(QWidget):
         """Let the model read every scan that no model has read, in the order of the table."""
         walk = self.session.walk
         number = self.ahead.run_on(walk.worklist.items(TO_READ, walk.order))
-        self.session.say(f"The model reads {number} scans in the background.")
+        if number:
+            self.session.say(f"The model reads {number} scans in the background.")
 
     def _show_menu(self, at: Any) -> None:
         items = self.table.selected()
