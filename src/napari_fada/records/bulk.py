@@ -14,6 +14,7 @@ from napari_fada.errors import FadaError, NotWrittenError, UndecidedError
 from napari_fada.records import review
 from napari_fada.records.completeness import missing_in_scan
 from napari_fada.records.project import Project
+from napari_fada.records.rows import Act
 
 Judgement = Literal["accept", "reject", "skip", "reopen"]
 JUDGEMENTS: tuple[Judgement, ...] = get_args(Judgement)
@@ -48,6 +49,13 @@ class BulkProgress:
     done: int
     total: int
     sha256: str
+
+
+class Unseen(NamedTuple):
+    """How many of the scans that could be accepted nobody has looked at."""
+
+    number: int
+    of: int
 
 
 class Judged(NamedTuple):
@@ -153,6 +161,22 @@ def judge_scans(
     yield BulkFinished(DONE[judgement], tuple(judged), not_seen, told, cancelled)
 
 
+def count_unseen(
+    project: Project, scans: Iterable[str | None], *, cancel: Cancel | None = None
+) -> Iterator[BulkProgress | Unseen]:
+    """Count the scans that could be accepted and that nobody has looked at here."""
+    wanted = list(dict.fromkeys(s for s in scans if s is not None))
+    found = acceptable = 0
+    for number, sha256 in enumerate(wanted, 1):
+        if cancel is not None and cancel.is_set():
+            return
+        if not _objection(project, sha256, "accept", True):
+            acceptable += 1
+            found += not looked_at(project, sha256)
+        yield BulkProgress(number, len(wanted), sha256)
+    yield Unseen(found, acceptable)
+
+
 def take_back(
     project: Project, judged: Iterable[Judged], *, cancel: Cancel | None = None
 ) -> Iterator[BulkProgress | BulkFinished]:
@@ -234,8 +258,9 @@ def _sign(project: Project, sha256: str) -> None:
     for frame, records in project.annotations_by_frame(sha256).items():
         unsigned = [a for a in records if a.source == "import" and not a.rater]
         wishes = {a.uid: replace(a, rater=project.rater, status="accepted") for a in unsigned}
-        if wishes:
-            project.edit(sha256, frame, replace=wishes, label="Labels accepted")
+        if wishes:  # a signature is no look at the frame
+            act = Act(frame, replace=wishes, label="Labels accepted", by_person=False)
+            project.act(sha256, act)
 
 
 def _frame(project: Project, sha256: str) -> int:

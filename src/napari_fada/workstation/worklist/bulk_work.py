@@ -14,6 +14,8 @@ from napari_fada.records.bulk import (
     BulkFinished,
     BulkProgress,
     Judgement,
+    Unseen,
+    count_unseen,
     judge_scans,
     take_back,
 )
@@ -29,7 +31,6 @@ DOING: dict[str, str] = {
     "skip": "Skipping",
     "reopen": "Back into review",
 }
-UNSEEN = ("new", "proposed", "imported")
 _TELL = 0.1  # seconds between two words about how far it is
 
 
@@ -52,6 +53,8 @@ class BulkWork:
         self._session, self._changed = session, changed
         self._work = Background(self._on_event, self._after)
         self._what = ""
+        self._then: Callable[[Unseen], None] | None = None
+        self._unseen: Unseen | None = None
         self.last: BulkFinished | None = None
         """What was judged last and can be taken back."""
         session.project_changed.connect(self._forget)
@@ -70,31 +73,40 @@ class BulkWork:
                 "warning",
             )
             return
-        unseen = [i for i in items if i.sha256 and i.state in UNSEEN]
-        if judgement != "accept" or not unseen:
+        if judgement != "accept":
             self._start(items, judgement)
             return
-        seen = len(items) - len(unseen)
+        scans = [i.sha256 for i in items]
+        self._run(
+            "Looking",
+            lambda p, c: count_unseen(p, scans, cancel=c),
+            lambda unseen: self._ask(items, unseen),
+        )
+
+    def _ask(self, items: Sequence[Item], unseen: Unseen) -> None:
+        if not unseen.number:
+            self._start(items, "accept")
+            return
+        number, of, seen = *unseen, unseen.of - unseen.number
         ways: list[tuple[str, str, Callable[[], object]]] = [
             ("Cancel", "Accept nothing", lambda: None),
             (
-                f"Accept all {len(items)}" if len(items) > 1 else "Accept it",
-                "The history says of each that nobody had looked at it here",
-                lambda: self._start(items, judgement),
+                f"Accept all {of}" if of > 1 else "Accept it",
+                "Each that nobody had looked at here is marked so",
+                lambda: self._start(items, "accept"),
             ),
         ]
         if seen:
             ways.append(
                 (
                     f"Only the {seen} looked at",
-                    "Leave those that nobody has worked on here",
-                    lambda: self._start(items, judgement, unseen=False),
+                    "Leave those that were never on the screen here",
+                    lambda: self._start(items, "accept", unseen=False),
                 )
             )
-        number = len(items)
-        whom = f"{len(unseen)} of these {number} scans" if seen else f"these {number} scans"
+        whom = f"{number} of these {of} scans" if seen else f"these {of} scans"
         self._session.question.emit(
-            f"Nobody has looked at {whom if number > 1 else 'this scan'} here. Accepted, all that "
+            f"Nobody has looked at {whom if of > 1 else 'this scan'} here. Accepted, all that "
             f"is proposed on them counts as reviewed, in the name of {self._session.rater}.",
             tuple(ways),
         )
@@ -112,7 +124,12 @@ class BulkWork:
             lambda p, c: judge_scans(p, scans, judgement, unseen=unseen, cancel=c),
         )
 
-    def _run(self, what: str, judging: Callable[[Project, threading.Event], Iterator[Any]]) -> None:
+    def _run(
+        self,
+        what: str,
+        judging: Callable[[Project, threading.Event], Iterator[Any]],
+        then: Callable[[Unseen], None] | None = None,
+    ) -> None:
         session = self._session
         if session.looking.refuses():
             return
@@ -124,7 +141,8 @@ class BulkWork:
             return
         if session.layers is not None:
             session.layers.finish_drawing()
-        self._what = what
+        session.frames_seen.keep()
+        self._what, self._then, self._unseen = what, then, None
         path, rater, window = session.project.path, session.rater, session.project.window
 
         def work(cancel: threading.Event) -> Iterator[Any]:
@@ -135,10 +153,12 @@ class BulkWork:
         self.told.emit(f"{what}…", 0, 0)
         self._work.start(work)
 
-    def _on_event(self, event: BulkProgress | BulkFinished | Broken) -> None:
+    def _on_event(self, event: BulkProgress | BulkFinished | Unseen | Broken) -> None:
         session = self._session
         if isinstance(event, BulkProgress):
             self.told.emit(f"{self._what}: {event.done} of {event.total}", event.done, event.total)
+        elif isinstance(event, Unseen):
+            self._unseen = event
         elif isinstance(event, Broken):
             session.say(f"{event.text} What was done before stands.", "error", lasting=True)
         else:
@@ -152,6 +172,11 @@ class BulkWork:
 
     def _after(self) -> None:
         self.ended.emit()
+        then, unseen, self._then, self._unseen = self._then, self._unseen, None, None
+        if then is not None:  # it was only counted so far
+            if unseen is not None:
+                then(unseen)
+            return
         try:
             self._session.project.poll()  # what is shown follows
         except FadaError as error:
