@@ -66,6 +66,8 @@ def test_accepting_takes_what_can_be_and_says_what_was_left_and_why(project, sca
     assert {(a.status, a.rater) for a in records} == {("accepted", "Anna")}
     (label,) = project.annotations(scans["labels.png"])
     assert (label.rater, label.source) == ("Anna", "import")
+    marked = {n for n, sha in scans.items() if project.state(sha, 0).get("unseen")}
+    assert marked == {"read.png", "labels.png"}  # accepted, but never on the screen
     assert "3 scans are accepted." in end.lines
     assert any("empty.png" in line for line in end.lines)
 
