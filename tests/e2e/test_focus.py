@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QSlider
 
+from drawing import draw_polygon
 from napari_fada.workstation import napari_private as private
 from napari_fada.workstation.keys import ACTIONS, GROUPS
 
@@ -134,3 +135,50 @@ def test_tab_goes_from_the_top_down(desk):
         QTest.keyClick(now, Qt.Key.Key_Tab)
     assert rows == sorted(rows)
     assert set(rows) >= {0, 1, 3}
+
+
+def test_what_deletes_stays_in_its_list(desk, canvas):
+    """In our docks and in napari's; on the canvas a structure is selected meanwhile."""
+    layer = desk.layer("polygons")
+    desk.viewer.layers.selection.active = layer
+    draw_polygon(layer, (20, 20), (20, 150), (120, 150))
+    layer.mode = "select"
+    layer.selected_data = {0}
+    widget, tabs = desk.widget, desk.widget.tabs
+    controls = desk.viewer.window._qt_viewer.controls
+    for page, part in (
+        (widget.review, widget.review.list),
+        (widget.classes, widget.classes.list),
+        (widget.measures, widget.measures.list),
+        (widget.history, widget.history.list),
+        (None, controls.widgets[layer].findChild(QSlider)),
+    ):
+        if page is not None:
+            tabs.setCurrentWidget(page)
+        for key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace, Qt.Key.Key_3):
+            part.setFocus()
+            assert part.hasFocus()
+            QTest.keyClick(part, key)
+        QTest.keyClick(part, Qt.Key.Key_Delete, Qt.KeyboardModifier.ControlModifier)
+        assert len(desk.kept()) == 1
+        assert layer in desk.viewer.layers
+    assert "nothing was deleted" in widget.message.text
+    assert (layer.selected_data, desk.viewer.layers.selection.active) == ({0}, layer)
+    canvas.setFocus()
+    desk.qtbot.waitUntil(canvas.hasFocus)
+    QTest.keyClick(canvas, Qt.Key.Key_Delete)
+    assert desk.kept() == []
+
+
+def test_a_key_after_a_dab_of_the_brush(desk, canvas):
+    """A key event may come in the wrapper of one of the mouse; it is the key's all the same."""
+    done = []
+    desk.widget.keys._does["history"] = lambda: done.append(1)
+    masks = desk.layer("masks")
+    desk.viewer.layers.selection.active = masks
+    masks.mode = "paint"
+    for dab in range(1, 4):
+        QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=canvas.rect().center())
+        QTest.keyClick(canvas, Qt.Key.Key_H, Qt.KeyboardModifier.AltModifier)
+        assert QApplication.activePopupWidget() is None
+        assert done == [1] * dab

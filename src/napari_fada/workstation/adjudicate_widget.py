@@ -79,7 +79,7 @@ class AdjudicateWidget(QWidget):
         self.keys = Keys(KeyTable(), self._actions())
         self._lay_out()
         self._dress = Dress(self, self.session.viewer)
-        self.focus = FocusKeeper(self.session.viewer, self.keys.table, self)
+        self.focus = FocusKeeper(self.session.viewer, self.keys.table, self, self.session.say)
         self.focus.watch(self)
         self.files.merged.connect(self.begin)
         self.session.project_changed.connect(self._on_project)

@@ -210,9 +210,12 @@ class LabelsBinding:
     # layer → records
 
     def finish_drawing(self) -> None:
-        """End a stroke: napari commits it when the mode changes hands."""
+        """End a stroke where it is; what was painted is kept."""
         if private.is_painting(self.layer):
             self.layer.mode = "pan_zoom"
+            private.end_drag(self.layer)
+            private.forget_label_history(self.layer)
+            self._take()
 
     def _trace(self, layer: Any, event: Any) -> Iterator[None]:
         """Note where the middle of the brush goes."""

@@ -7,7 +7,7 @@ record; a deleted one becomes absent, and a record without points is removed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +23,8 @@ from napari_fada.workstation.shape_codec import clamp
 from napari_fada.workstation.styles import KEYPOINTS, colours_of, line_unit
 
 DONE = frozenset({"added", "removed", "changed"})
+_Known = dict[str, tuple[int, Annotation]]
+"""Records and their frames, by uid."""
 
 
 class PointsBinding:
@@ -42,15 +44,29 @@ class PointsBinding:
         self.layer, self._desk = layer, desk
         self._rows: list[codec.PointRow] = []
         self._data = np.empty((0, layer.ndim))
-        self._records: dict[str, tuple[int, Annotation]] = {}
+        self._records: _Known = {}
         self._busy = Busy()
-        self._waiting: list[codec.PointRow] | None = None
+        self._waiting: tuple[list[codec.PointRow], _Known] | None = None
+        self._renamed: dict[str, str] = {}  # since the layer was written
         self._stale = False
         layer.events.data.connect(self._on_data)
+        layer.mouse_drag_callbacks.append(self._await_release)
 
     def close(self) -> None:
         """Stop listening."""
         self.layer.events.data.disconnect(self._on_data)
+        self.layer.mouse_drag_callbacks.remove(self._await_release)
+
+    def _await_release(self, _layer: Any, event: Any) -> Iterator[None]:
+        """Show what waited for the end of a drag, also if nothing was moved."""
+        yield
+        while event.type == "mouse_move":
+            yield
+        private.later(self._catch_up)
+
+    def _catch_up(self) -> None:
+        if self._waiting is not None and not private.is_drawing(self.layer):
+            self._write(*self._waiting)
 
     def forget(self) -> None:
         """Let go of what is shown: the layer is to show another scan."""
@@ -60,19 +76,21 @@ class PointsBinding:
     def show(self, records: Records, renamed: Mapping[str, str] | None = None) -> None:
         """Bring the layer in step with the keypoint records of all frames."""
         found = [(f, r) for f, rs in records.items() for r in rs if r.kind == "keypoints"]
-        self._records = {r.uid: (f, r) for f, r in found}
         rows = [row for f, r in found for row in codec.rows_of(f, r)]
         at = {}
         for i, row in enumerate(self._rows):
             uid, part = row.key
             at[(renamed or {}).get(uid, uid), part] = i
         rows.sort(key=lambda row: at.get(row.key, len(at)))
+        self._renamed.update(renamed or {})
+        known = {r.uid: (f, r) for f, r in found}
         if private.is_drawing(self.layer) and not self._busy:
-            self._waiting = rows
+            self._waiting = (rows, known)
         else:
-            self._write(rows)
+            self._write(rows, known)
 
-    def _write(self, rows: list[codec.PointRow], *, anyway: bool = False) -> None:
+    def _write(self, rows: list[codec.PointRow], known: _Known, *, anyway: bool = False) -> None:
+        self._records = known
         self._waiting, self._stale = None, False
         layer = self.layer
         data = codec.vertices_of(rows, with_frame=layer.ndim == 3)
@@ -81,10 +99,11 @@ class PointsBinding:
             return
         with self._busy(), layer.events.data.blocker(), private.one_refresh(layer):
             if layer.data.shape != data.shape or not np.array_equal(layer.data, data):
-                selected = set(layer.selected_data)
+                private.end_drag(layer)
+                selected = self._still_selected(rows)
                 layer.selected_data = set()
                 layer.data = data
-                layer.selected_data = {i for i in selected if i < len(data)}
+                layer.selected_data = selected
             layer.features = codec.features_of(rows)
             self.set_active_class(self._desk.active_class)
             if rows:
@@ -95,6 +114,18 @@ class PointsBinding:
                 layer.border_color = "white"
                 layer.size = KEYPOINTS.size * line_unit(*self._desk.frame_shape)
         self._rows, self._data = rows, np.array(layer.data)
+        self._renamed = {}
+
+    def _still_selected(self, rows: list[codec.PointRow]) -> set[int]:
+        """Return where what is selected lies in other rows; what is gone is not."""
+        chosen = set(self.layer.selected_data)
+        keys = set()
+        for i in chosen:
+            if i < len(self._rows):
+                uid, part = self._rows[i].key
+                keys.add((self._renamed.get(uid, uid), part))
+        placed = {i for i in chosen if len(self._rows) <= i < len(rows)}
+        return {i for i, row in enumerate(rows) if row.key in keys} | placed
 
     def set_active_class(self, name: str) -> None:
         """Give the next point this class and its colour."""
@@ -143,9 +174,11 @@ class PointsBinding:
         }
 
     def finish_drawing(self) -> None:
-        """End a drag; a point is placed by one click, so nothing can be half drawn."""
+        """End a drag where it is; a point is placed by one click, nothing can be half drawn."""
         if private.is_drawing(self.layer):
             self.layer.mode = "pan_zoom"
+            private.end_drag(self.layer)
+            self._take()
 
     def paste(self) -> None:
         """Paste what napari copied; it emits no event for points."""
@@ -164,7 +197,7 @@ class PointsBinding:
             for edit in self._edits():
                 self._desk.commit(edit)
             if self._stale:
-                self._write(waiting if waiting is not None else self._rows, anyway=True)
+                self._write(*(waiting or (self._rows, self._records)), anyway=True)
 
     def _edits(self) -> list[Edit]:
         layer = self.layer

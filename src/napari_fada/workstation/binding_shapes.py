@@ -51,6 +51,7 @@ class ShapesBinding:
         self._shown: list[Shown] = []
         self._busy = Busy()
         self._waiting: list[codec.Row] | None = None
+        self._renamed: dict[str, str] = {}  # since the layer was written
         self._pen: tuple[object, ...] = ()
         self._stale = False  # an event was taken that the layer does not show yet
         self.taker: Callable[[Drawn], None] | None = None
@@ -90,6 +91,7 @@ class ShapesBinding:
             for row in codec.rows_of(frame, record)
         ]
         rows = self._in_place(rows, renamed or {})
+        self._renamed.update(renamed or {})
         if private.is_drawing(self.layer) and not self._busy:
             self._waiting = rows
         else:
@@ -122,6 +124,7 @@ class ShapesBinding:
                 names = [r.record.category for r in rows]
                 layer.text.color = {"array": text_colours_of(names), "default": "white"}
         self.set_active_class(self._desk.active_class)
+        self._renamed = {}
         self._shown = [
             Shown(row, np.array(vertices)) for row, vertices in zip(rows, layer.data, strict=True)
         ]
@@ -135,20 +138,30 @@ class ShapesBinding:
         )
 
     def _rebuild(self, rows: list[codec.Row], data: list[np.ndarray]) -> None:
-        """Throw all shapes away and make them anew; selection by index stays."""
+        """Throw all shapes away and make them anew; what was selected stays so."""
         layer = self.layer
-        selected = set(layer.selected_data)
+        private.end_drag(layer)
+        selected = self._still_selected(rows)
         private.drawing_is_over(layer)
-        layer.data = []
-        if data:
-            layer.add(
-                data,
-                shape_type=self._style.shape_type,
-                **dict(
-                    zip(("edge_color", "face_color", "edge_width"), self._look(rows), strict=True)
-                ),
-            )
-        layer.selected_data = {i for i in selected if i < len(data)}
+        with private.same_drag(layer):
+            layer.data = []
+            if data:
+                look = zip(
+                    ("edge_color", "face_color", "edge_width"), self._look(rows), strict=True
+                )
+                layer.add(data, shape_type=self._style.shape_type, **dict(look))
+        layer.selected_data = selected
+
+    def _still_selected(self, rows: list[codec.Row]) -> set[int]:
+        """Return where what is selected lies in other rows; what is gone is not."""
+        chosen = set(self.layer.selected_data)
+        keys = set()
+        for i in chosen:
+            if i < len(self._shown):
+                uid, part = self._shown[i].row.key
+                keys.add((self._renamed.get(uid, uid), part))
+        drawn = {i for i in chosen if len(self._shown) <= i < len(rows)}
+        return {i for i, row in enumerate(rows) if row.key in keys} | drawn
 
     def _bend(self, rows: list[codec.Row]) -> None:
         """Draw outlines of round structures as the curves that they are."""
@@ -220,10 +233,18 @@ class ShapesBinding:
     # layer → records
 
     def finish_drawing(self) -> None:
-        """End what is being drawn: kept if it is a shape by now, dropped if it is not."""
-        if private.is_drawing(self.layer):
+        """End what is being drawn: kept if it is a shape by now, dropped if it is not.
+
+        What is being dragged stays where it is now.
+        """
+        moved = private.is_drawing(self.layer)
+        if moved:
             self.layer.mode = "pan_zoom"
+        private.end_drag(self.layer)
         private.drawing_is_over(self.layer)
+        if moved and not self._busy and (found := self._compare()):
+            with self._busy():
+                self._take(found)
 
     def _on_data(self, event: Any) -> None:
         action = str(getattr(event.action, "value", event.action))

@@ -41,7 +41,7 @@ class Comfort(QObject):
         self._widget = widget
         viewer = widget.session.viewer
         self._dresses = [Dress(widget, viewer)]
-        self.focus = FocusKeeper(viewer, widget.keys.table, self)
+        self.focus = FocusKeeper(viewer, widget.keys.table, self, widget.session.say)
         self.focus.watch(widget)
         opened = {NAME: lambda: show_worklist(viewer), MODELS: lambda: show_models(viewer)}
         self.layout = WindowLayout(viewer, widget.tabs, opened, self)

@@ -2,16 +2,17 @@
 
 After a button, a list or a choice was used the canvas has the keys again, so that the next
 single-letter key works at once. A text field keeps them until it is left. Alt with a letter is
-ours before it opens one of napari's menus, if the table of keys has it.
+ours before it opens one of napari's menus, if the table of keys has it. What deletes never comes
+from a dock to the canvas: whoever presses it there does not look at what is selected here.
 """
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from qtpy.QtCore import QEvent, QObject, QTimer
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import (
     QAbstractButton,
@@ -20,6 +21,7 @@ from qtpy.QtWidgets import (
     QApplication,
     QCheckBox,
     QComboBox,
+    QDockWidget,
     QLineEdit,
     QPlainTextEdit,
     QRadioButton,
@@ -35,6 +37,7 @@ STAYING = (QCheckBox, QRadioButton)
 
 WRITING = (QLineEdit, QPlainTextEdit, QTextEdit, QAbstractSpinBox)
 RETURNS = "fada-returns-focus"
+DELETING = (Qt.Key.Key_Delete, Qt.Key.Key_Backspace)
 
 
 class FocusKeeper(QObject):
@@ -48,10 +51,15 @@ class FocusKeeper(QObject):
         Keys that come before napari's menus.
     parent : QObject
         When it goes, the work ends.
+    say : callable
+        Tells the user.
     """
 
-    def __init__(self, viewer: Any, table: KeyTable, parent: QObject) -> None:
+    def __init__(
+        self, viewer: Any, table: KeyTable, parent: QObject, say: Callable[[str], object]
+    ) -> None:
         super().__init__(parent)
+        self._say = say
         self._viewer, self._table = viewer, table
         self._roots: list[weakref.ref[QWidget]] = []
         self._before: QWidget | None = None
@@ -74,6 +82,9 @@ class FocusKeeper(QObject):
         if new is not None and any(_is_in(new, r) for r in roots):
             for root in roots:
                 self._watch_parts(root)
+        dock = _dock_of(new)
+        if dock is not None:  # napari's own, too: it hands keys on to the canvas
+            dock.installEventFilter(self)
 
     def _watch_parts(self, root: QWidget) -> None:
         for kind, signal in (
@@ -106,13 +117,24 @@ class FocusKeeper(QObject):
             private.focus_canvas(self._viewer)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
-        """Take the keys of our table before a menu does."""
-        if event is not None and event.type() == QEvent.Type.ShortcutOverride:
-            pressed = QKeySequence(event.keyCombination()).toString()  # type: ignore[attr-defined]
+        """Take the keys of our table before a menu does; keep what deletes in its dock."""
+        if event is None:
+            return False
+        if event.type() == QEvent.Type.ShortcutOverride:
+            pressed = QKeySequence(private.key_event(event).keyCombination()).toString()
             if pressed.startswith("Alt+") and pressed in {
                 key.replace("-", "+") for _, key in self._table.items() if key.startswith("Alt-")
             }:
                 event.accept()
+                return True
+        elif event.type() == QEvent.Type.KeyPress and isinstance(watched, QDockWidget):
+            pressed = private.key_event(event)
+            if pressed.key() in DELETING or private.deletes(self._viewer, pressed.text()):
+                event.accept()
+                self._say(
+                    "The keys are in a list or field, not on the canvas: nothing was deleted. "
+                    "Click on the canvas, then Delete removes what is selected there."
+                )
                 return True
         return super().eventFilter(watched, event)
 
@@ -131,3 +153,9 @@ def tab_in_order(parts: Iterable[QWidget]) -> None:
 
 def _is_in(widget: QWidget, root: QWidget) -> bool:
     return widget is root or root.isAncestorOf(widget)
+
+
+def _dock_of(widget: QWidget | None) -> QDockWidget | None:
+    while widget is not None and not isinstance(widget, QDockWidget):
+        widget = widget.parentWidget()
+    return widget

@@ -87,6 +87,40 @@ class _Along:
         shape._face_vertices, shape._face_triangles = face
 
 
+def end_drag(layer: Any) -> None:
+    """Let a drag that is under way do nothing more: what it holds is no longer there.
+
+    napari keeps a generator for each and the index that lay under the mouse; it selects that
+    when the mouse is released, whatever has it by then. One that is at work just now, because
+    its own event led here, is left to end.
+    """
+    drags = list(getattr(layer, "_mouse_drag_gen", {}).values())
+    if not drags or any(drag.gi_running for drag in drags):
+        return
+    for drag in drags:
+        drag.close()
+    for name in ("_drag_start", "_drag_box", "_fixed_vertex"):
+        if hasattr(layer, name):
+            setattr(layer, name, None)
+    for name in ("_is_moving", "_is_selecting"):
+        if hasattr(layer, name):
+            setattr(layer, name, False)
+    drawing_is_over(layer)
+
+
+@contextmanager
+def same_drag(layer: Any) -> Iterator[None]:
+    """Replace the shapes of a layer from within the event that ends a drag.
+
+    Otherwise napari takes the drag for a click and selects by an index of before.
+    """
+    drags = getattr(layer, "_mouse_drag_gen", {}).values()
+    moving = getattr(layer, "_is_moving", False) and any(drag.gi_running for drag in drags)
+    yield
+    if moving:
+        layer._private_is_moving = True  # napari sets it back when it is done
+
+
 def click_square(layer: Any) -> float:
     """Return the side, in pixels, of the square that one click leaves in rectangle mode."""
     return float(getattr(layer, "_normalized_vertex_radius", 4.0)) / 2
@@ -315,6 +349,29 @@ def keys_of(action: str) -> list[Any]:
 
     kept = get_settings().shortcuts.shortcuts
     return list(kept.get(f"napari:{action}", ()))
+
+
+def deletes(viewer: Any, text: str) -> bool:
+    """Tell whether a key deletes what is selected in the active layer (``3`` does in Shapes)."""
+    kind = type(viewer.layers.selection.active).__name__.lower()
+    keys = keys_of(f"delete_selected_{kind}")
+    return bool(text.strip()) and text.upper() in {str(key).upper() for key in keys}
+
+
+def key_event(event: Any) -> Any:
+    """Return an event about a key as Qt's key event.
+
+    PyQt gives the wrapper of an event that lay at the same place in memory before, for instance
+    of one of the mouse that somebody keeps, and that knows nothing of keys.
+    """
+    from qtpy.QtGui import QKeyEvent
+
+    if isinstance(event, QKeyEvent):
+        return event
+    from PyQt6 import sip
+
+    at: Any = sip.unwrapinstance(event)  # type: ignore[func-returns-value]
+    return sip.wrapinstance(at, QKeyEvent)  # type: ignore[arg-type]
 
 
 def paste(layer: Any) -> None:
