@@ -97,16 +97,12 @@ def test_painting_on_a_clip_makes_records_of_its_frame(long_clip):
     assert not layer.data[250].any()
 
 
-def test_a_brush_that_reaches_over_frames_makes_records_of_each(long_clip):
+def test_a_brush_that_was_set_to_reach_over_frames_writes_on_one(long_clip):
     layer = long_clip.layer("masks")
     long_clip.session.go_to_frame(100)
     layer.n_edit_dimensions = 3
     layer.brush_size = 5
     with layer.block_history():
         layer.paint((100, 60, 80), raster.class_id("Brain"))
-    assert (
-        long_clip.one(99).category
-        == long_clip.one(100).category
-        == long_clip.one(101).category
-        == "Brain"
-    )
+    assert long_clip.one(100).category == "Brain"
+    assert long_clip.session.project.frames(long_clip.session.scan.sha256) == [100]

@@ -108,6 +108,14 @@ class MaskFrames:
             self.painted.add(frame)
             self.plane(frame)[inner] = values[at]
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> MaskFrames:
+        """Return the frames as they are for napari's copy of the layer; the records stay one."""
+        copy = MaskFrames(self.shape, self._most)
+        copy.draw, copy.painted = self.draw, set(self.painted)
+        copy._planes = OrderedDict((frame, plane.copy()) for frame, plane in self._planes.items())
+        memo[id(self)] = copy
+        return copy
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         whole = self[:]
         return whole if dtype is None else whole.astype(dtype)

@@ -20,6 +20,7 @@ from napari_fada.records.steps import Step
 from napari_fada.vocabulary import vocabulary
 from napari_fada.workstation import frame_window
 from napari_fada.workstation.desk import Edit, corrected
+from napari_fada.workstation.foreign_work import ForeignWork
 from napari_fada.workstation.frames_seen import FramesSeen
 from napari_fada.workstation.keys import KeyTable
 from napari_fada.workstation.painting import Painting
@@ -52,6 +53,7 @@ class Session(ListSession):
         self.painting = Painting(self)
         super().__init__(viewer, project)
         self.painting.listen()
+        self.foreign = ForeignWork(self)
         self.frames_seen = FramesSeen(self)
 
     @property
