@@ -150,7 +150,6 @@ def test_what_deletes_stays_in_its_list(desk, canvas):
         (widget.review, widget.review.list),
         (widget.classes, widget.classes.list),
         (widget.measures, widget.measures.list),
-        (widget.history, widget.history.list),
         (None, controls.widgets[layer].findChild(QSlider)),
     ):
         if page is not None:
