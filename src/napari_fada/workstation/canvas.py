@@ -15,6 +15,7 @@ from napari_fada.workstation import napari_private as private
 from napari_fada.workstation.covering import hiding, is_seen, other_images
 from napari_fada.workstation.desk import Busy
 from napari_fada.workstation.layer_pixels import LayerPixels
+from napari_fada.workstation.layers import role_of
 from napari_fada.workstation.styles import MARKS, MASKS, is_proposal
 
 Way = tuple[str, str, Callable[[], object]]
@@ -79,7 +80,7 @@ class Canvas:
         self._asked: tuple[Way, ...] = ()
         self._word = private.CanvasText(session.viewer)
         self._busy = Busy()
-        self._lost = False
+        self._lost = self._settling = False
         self._hide_key = ""
         layers = session.viewer.layers
         layers.events.inserted.connect(self._on_inserted)
@@ -108,16 +109,20 @@ class Canvas:
         *frames : int
             Frames that are written about, besides the one that is shown.
         """
+        return self.ask(frames, "Nothing was recorded.")
+
+    def ask(self, frames: Iterable[int] = (), so: str = "Nothing is recorded until then.") -> bool:
+        """Say what keeps the scan from being seen, with ways out; True if nothing does."""
         found = self.found(frames)
         if found is not None and found is not LOST:  # that is said when the scan was closed
-            self._session.ask(f"{found.text} Nothing was recorded.", found.ways)
+            self._session.ask(f"{found.text} {so}", found.ways)
         return found is None
 
     def found(self, frames: Iterable[int] = ()) -> Hindrance | None:
         """Return why the canvas does not show the scan; its question ends with its reason."""
         if not self.same_pixels(frames):
             return LOST
-        found = self.hindrance()
+        found = self.hindrance() if not self._settling else None
         if found is not None:
             self._withdraw()
             self._asked = found.ways
@@ -224,11 +229,15 @@ class Canvas:
         if self._image is not None:
             self._image.events.data.disconnect(self._on_data)
             self._image.events.set_data.disconnect(self._on_slice)
+            self._image.events.scale.disconnect(self._on_scale)
+            self._image.events.units.disconnect(self._on_scale)
         self._image, self._pixels, self._lost = image, pixels, False
         self._withdraw()
         if image is not None:
             image.events.data.connect(self._on_data)
             image.events.set_data.connect(self._on_slice)
+            image.events.scale.connect(self._on_scale)
+            image.events.units.connect(self._on_scale)
         self.look()
 
     def same_pixels(self, frames: Iterable[int] = ()) -> bool:
@@ -249,6 +258,9 @@ class Canvas:
 
     def _on_slice(self, _event: Any = None) -> None:
         self.same_pixels()
+
+    def _on_scale(self, _event: Any = None) -> None:
+        self._session.rescale()
 
     def _close_lost(self) -> None:
         """Close a scan whose layer shows other pixels now; what was recorded stays recorded."""
@@ -291,6 +303,8 @@ class Canvas:
         if self._busy:
             return
         session = self._session
+        still = session.image is not None and session.image.ndim == 2
+        private.show_sliders(session.viewer, shown=not still)
         word = ""
         found = self.hindrance() if session.scan is not None else None
         if found is not None:
@@ -313,6 +327,13 @@ class Canvas:
 
     def _on_inserted(self, event: Any) -> None:
         self._listen(event.value)
+        layers = self._session.layers
+        if layers is not None and role_of(event.value) is None:
+            self._settling = True  # what was begun was begun on the scan, before this came
+            try:
+                layers.finish_drawing()
+            finally:
+                self._settling = False
         self._on_reordered()
 
     def _listen(self, layer: Any) -> None:

@@ -208,7 +208,7 @@ class Carrier:
         else:
             if session.layers is not None:
                 session.layers.finish_drawing()
-            return True
+            return session.canvas.shows_scan()
         return False
 
     def _onwards(

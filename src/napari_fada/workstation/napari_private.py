@@ -449,6 +449,14 @@ class CanvasText:
             self._users = None
 
 
+def show_sliders(viewer: Any, *, shown: bool) -> None:
+    """Show or hide the sliders beneath the canvas; those of hidden clips do nothing to a still."""
+    sliders = getattr(getattr(getattr(viewer, "window", None), "_qt_viewer", None), "dims", None)
+    if sliders is not None:
+        with suppress(RuntimeError):  # the window was closed meanwhile
+            sliders.setVisible(shown)
+
+
 def grid(viewer: Any) -> Any:
     """Return the grid that lays layers side by side; it belongs to the canvas since napari 0.9."""
     canvas: Any = getattr(viewer, "canvas", None)

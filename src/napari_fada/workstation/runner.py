@@ -227,7 +227,8 @@ class Runner:
         job = self.job
         if job is None:
             return
-        here = self._session.scan is job.scan
+        scan = self._session.scan
+        here = scan is not None and scan.sha256 == job.scan.sha256
         if isinstance(event, PhaseFinished | PhaseFailed) and here:
             coming = [a for a in event.reading.annotations if a.uid not in job.kept]
             if coming:

@@ -5,19 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
 from napari_fada.errors import FadaError, OwnOutputError, ScanError
-from napari_fada.scans import Scan, open_scan, scan_from_array, spacing_from_scale
+from napari_fada.scans import Scan, Spacing, open_scan, scan_from_array, spacing_from_scale
 from napari_fada.scans.scaling import to_rgb
 from napari_fada.workstation.layer_pixels import LayerPixels
 from napari_fada.workstation.layers import MARK, role_of
 from napari_fada.workstation.reader import LayerData, to_layer_data
 
-__all__ = ["add_layer", "find_layer", "image_layers", "open_scan", "take_layer", "to_layer_data"]
+__all__ = ["add_page", "find_layer", "image_layers", "open_scan", "take_layer", "to_layer_data"]
 
-PAGE = "page"
+_pages: WeakSet[Any] = WeakSet()
+"""Image layers that were made for scans of ours, one after another. Not told by a mark: a copy
+that a user makes has that too."""
 
 
 def image_layers(viewer: Any) -> list[Any]:
@@ -35,11 +38,13 @@ def find_layer(viewer: Any, sha256: str) -> Any:
     return None
 
 
-def add_layer(viewer: Any, scan: Scan, shown: LayerData | None = None) -> Any:
-    """Show a scan as an Image layer, as napari's own opening of it would."""
+def add_page(viewer: Any, shown: LayerData) -> Any:
+    """Show a scan as an Image layer, which may show others after it."""
     from napari.layers import Layer
 
-    return viewer.add_layer(Layer.create(*(shown or to_layer_data(scan))))
+    page = Layer.create(*shown)
+    _pages.add(page)
+    return viewer.add_layer(page)
 
 
 def change_layer(layer: Any, shown: LayerData) -> None:
@@ -63,18 +68,13 @@ def can_change(layer: Any, scan: Scan) -> bool:
 
 def is_page(layer: Any) -> bool:
     """Tell whether an Image layer was made for the scans of a worklist, one after another."""
-    return role_of(layer) == "scan" and bool(layer.metadata[MARK].get(PAGE))
-
-
-def as_page(shown: LayerData) -> LayerData:
-    """Mark a scan's layer as one for the scans of a worklist."""
-    shown[1]["metadata"][MARK][PAGE] = True
-    return shown
+    return layer in _pages
 
 
 def disown(layer: Any) -> None:
     """Take our mark from an Image layer: it shows something else than we showed there."""
     layer.metadata = {k: v for k, v in layer.metadata.items() if k != MARK}
+    _pages.discard(layer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,14 +150,19 @@ def take_layer(layer: Any) -> Taken:
     return Taken(_own(layer, pixels), pixels, word, file.path)
 
 
+def spacing_of(layer: Any) -> Spacing | None:
+    """Return how large a pixel is by what a layer says."""
+    units = [str(u) for u in layer.units] if layer.units is not None else None
+    return spacing_from_scale(layer.scale, units)
+
+
 def _own(layer: Any, pixels: LayerPixels) -> Scan:
     """Return the scan that a layer's pixels are by themselves."""
-    units = [str(u) for u in layer.units] if layer.units is not None else None
     limits = None if layer.rgb or layer.data.dtype == np.uint8 else tuple(layer.contrast_limits)
     return scan_from_array(
         pixels,
         layer.name,
-        spacing_from_scale(layer.scale, units),
+        spacing_of(layer),
         rgb=bool(layer.rgb),
         contrast_limits=limits,
     )

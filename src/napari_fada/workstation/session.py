@@ -372,7 +372,7 @@ class Session(ListSession):
 
     def tell_scan(self, values: Mapping[str, str | None], label: str) -> bool:
         """Keep what a person says of the scan as a whole; False (and why) if that cannot be."""
-        if self.scan is None or self.looking.refuses():
+        if self.scan is None or self.looking.refuses() or not self.canvas.shows_scan():
             return False
         try:
             self.project.set_state(self.scan.sha256, WHOLE, values, label=label)

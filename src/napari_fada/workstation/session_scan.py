@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -293,7 +294,6 @@ class ScanSession:
         return done
 
     def _take_scan(self, scan: Scan, image: Any, pixels: LayerPixels | None = None) -> bool:
-        self._leave_scan()
         self.close_scan()
         self.scan, self.image = scan, image
         self.frame = self._frame_shown()
@@ -316,6 +316,20 @@ class ScanSession:
             pixels.note()
         self.canvas.follow(self.image, pixels)
 
+    def rescale(self) -> None:
+        """Take over how large a pixel is, where nothing but the layer says it."""
+        scan, image = self.scan, self.image
+        if scan is None or scan.path is not None or image is None:
+            return
+        spacing = scan_layers.spacing_of(image)
+        if spacing == scan.spacing:
+            return
+        self.scan = replace(scan, spacing=spacing)
+        self._remember_scan()
+        self.scan_changed.emit()
+        size = f"{spacing.y:.3g} × {spacing.x:.3g} mm" if spacing else "of no known size"
+        self.say(f"A pixel of {scan.name} is {size} now, as its layer says.")
+
     def _leave_scan(self) -> None:
         """Take back what was said of the scan that goes."""
         self.unsay(*self._said)
@@ -333,17 +347,20 @@ class ScanSession:
             The project has it already, with this name and place.
         """
         if self.scan is not None and self.scan.sha256 == scan.sha256:
-            return self.use_layer(self.image)
-        image = scan_layers.find_layer(self.viewer, scan.sha256)
-        if image is not None:  # opened by the user, perhaps changed since
-            return self.use_layer(image)
+            if self.canvas.same_pixels():
+                self.canvas.exactly_one(self.image)
+                return True
+            self.lose_scan()
         try:
-            if image is None:
-                shown = scan_layers.as_page(shown or scan_layers.to_layer_data(scan))
-                if self._turn_to(scan, shown, known):
-                    return True
-                self._clear_pages()
-                image = scan_layers.add_layer(self.viewer, scan, shown)
+            image = scan_layers.find_layer(self.viewer, scan.sha256)
+            taken = scan_layers.take_layer(image) if image is not None else None
+            if taken is not None and taken.scan.sha256 == scan.sha256:
+                return self._take_scan(taken.scan, image, taken.pixels)
+            shown = shown or scan_layers.to_layer_data(scan)
+            if self._turn_to(scan, shown, known):
+                return True
+            self._clear_pages()
+            image = scan_layers.add_page(self.viewer, shown)
         except FadaError as error:
             self.say_error(error)
             return False
@@ -404,6 +421,7 @@ class ScanSession:
 
     def close_scan(self) -> None:
         """Take our layers of the present scan away; its records stay in the project."""
+        self._leave_scan()
         if self.scan is not None:
             self.scan_closing.emit()  # what is being typed goes into the project first
         if self.layers is not None:
@@ -451,13 +469,13 @@ class ScanSession:
             self.close_scan()
             self.scan_changed.emit()
         elif self.layers is not None and removed in self.layers:
+            self.close_scan()
             self.say(
                 f"“{removed.name}” only showed what is in the project: nothing was deleted. "
                 "Choose the scan again to show it; to remove a structure, select it and press "
                 "Delete.",
                 "warning",
             )
-            self.close_scan()
             self.scan_changed.emit()
 
     def refresh(

@@ -29,6 +29,7 @@ from napari_fada.workstation.comfort import Comfort
 from napari_fada.workstation.keys import CHANGING, Keys, KeyTable
 from napari_fada.workstation.model_state import ModelState
 from napari_fada.workstation.models_panel.docking import close_models
+from napari_fada.workstation.new_images import NewImages
 from napari_fada.workstation.panels.classes import ClassesPanel
 from napari_fada.workstation.panels.column import Column
 from napari_fada.workstation.panels.frames import FramesDock
@@ -113,6 +114,7 @@ class AnnotateWidget(QWidget):
         self._connect()
         self._bind_keys()
         self._on_scan()
+        self.new_images = NewImages(self.session)
         self._warm_up = WarmUp(self.session.viewer, self)
         if table.problem:
             self.message.say(table.problem, "warning")
