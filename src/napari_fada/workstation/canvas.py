@@ -16,12 +16,18 @@ from napari_fada.workstation.covering import hiding, is_seen, other_images
 from napari_fada.workstation.desk import Busy
 from napari_fada.workstation.layer_pixels import LayerPixels
 from napari_fada.workstation.layers import role_of
-from napari_fada.workstation.styles import MARKS, MASKS, is_proposal
+from napari_fada.workstation.styles import MASKS, is_proposal
 
 Way = tuple[str, str, Callable[[], object]]
 """Label, tooltip, and what it does."""
 
 OPACITY = {"masks": MASKS.opacity}
+NAMES = {
+    "boxes": "boxes",
+    "polygons": "outlines",
+    "keypoints": "keypoints",
+    "marks": "dashes of proposals",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +104,11 @@ class Canvas:
         """Say which key hides and shows annotations now."""
         self._hide_key = key
         self.look()
+
+    @property
+    def text(self) -> str:
+        """What is written on the canvas now."""
+        return self._word.text
 
     # What is asked
 
@@ -321,8 +332,7 @@ class Canvas:
         if not any(is_seen(layer) for layer in mine):
             key = f", {self._hide_key} shows them" if self._hide_key else ""
             return f"Annotations hidden{key}"
-        names = {"boxes": "Boxes", "polygons": "Outlines", "keypoints": "Keypoints"}
-        named = [names.get(role, MARKS.name.removeprefix("FADA ").capitalize()) for role in hidden]
+        named = [NAMES[role] for role in hidden]
         return f"Hidden: {', '.join(named)}"
 
     def _on_inserted(self, event: Any) -> None:

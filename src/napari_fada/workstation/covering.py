@@ -12,6 +12,7 @@ FAINT = 0.05
 """Opacity from which on a layer counts as seen."""
 SOLID = 0.3
 """Opacity from which on filled areas count as hiding what lies beneath."""
+FILLED = ("rectangle", "ellipse", "polygon")
 MUCH = 0.3
 """Share of the scan that may be hidden by areas of other layers."""
 
@@ -47,11 +48,13 @@ def _covers(layer: Any, image: Any) -> bool:
     if isinstance(layer, Surface):
         return _over(layer, image)
     if isinstance(layer, Shapes):
-        filled = np.asarray(layer.face_color).reshape(-1, 4)[:, 3] * float(layer.opacity) >= SOLID
-        boxes = [
-            np.ptp(np.asarray(v)[:, -2:], axis=0) for v in np.asarray(layer.data, object)[filled]
-        ]
-        return sum(float(np.prod(size)) for size in boxes) > MUCH * float(np.prod(_size(image)))
+        alphas = np.asarray(layer.face_color).reshape(-1, 4)[:, 3] * float(layer.opacity)
+        areas = (
+            float(np.prod(np.ptp(np.asarray(vertices)[:, -2:], axis=0)))
+            for vertices, kind, alpha in zip(layer.data, layer.shape_type, alphas, strict=False)
+            if alpha >= SOLID and kind in FILLED
+        )
+        return sum(areas) > MUCH * float(np.prod(_size(image)))
     return False
 
 

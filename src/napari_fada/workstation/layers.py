@@ -251,6 +251,7 @@ class LayerSet:
         self._placing.close()
         for binding in self._all.values():
             binding.close()
+        private.keep_buffers(self._viewer, self.layers)
         with private.one_scene_update(self._viewer):
             for layer in self.layers:
                 if layer in self._viewer.layers:

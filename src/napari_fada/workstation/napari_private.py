@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
+from weakref import WeakKeyDictionary
 
 LOOKS = ("edge_color", "face_color", "edge_width", "border_color", "size", "symbol")
 
@@ -447,6 +448,20 @@ class CanvasText:
         else:
             overlay.text, overlay.visible = self._users
             self._users = None
+
+
+_drawn: WeakKeyDictionary[Any, list[Any]] = WeakKeyDictionary()
+
+
+def keep_buffers(viewer: Any, layers: Iterable[Any]) -> None:
+    """Keep what layers that are about to go have in the graphics memory, as long as the viewer.
+
+    vispy leaves the vertex arrays of what it drew switched on. When the last Shapes layer goes, so
+    do its buffers, and the next drawing of an image reads from them: the driver ends the program.
+    """
+    visuals = getattr(_canvas(viewer), "layer_to_visual", {})
+    nodes = (getattr(visuals.get(layer), "node", None) for layer in layers)
+    _drawn.setdefault(viewer, []).extend(node for node in nodes if node is not None)
 
 
 def show_sliders(viewer: Any, *, shown: bool) -> None:

@@ -74,6 +74,7 @@ class ScanSession:
         self._rater = settings().rater
         self._name = RaterName(self)
         self._said: set[str] = set()  # about the scan that is shown
+        self._asked: list[tuple[Way, ...]] = []
         self.safety = Safety(self)
         self.canvas = Canvas(self)
         self.looking = Looking(cast("Session", self))
@@ -121,6 +122,7 @@ class ScanSession:
         """Say something, and offer ways on."""
         self.say(text, "warning")
         if ways:
+            self._asked.append(ways)
             self.question.emit(text, ways)
 
     # Project
@@ -331,7 +333,10 @@ class ScanSession:
         self.say(f"A pixel of {scan.name} is {size} now, as its layer says.")
 
     def _leave_scan(self) -> None:
-        """Take back what was said of the scan that goes."""
+        """Take back what was said and asked about the scan that goes."""
+        asked, self._asked = self._asked, []
+        for ways in asked:
+            self.question_over.emit(ways)
         self.unsay(*self._said)
 
     def show_scan(self, scan: Scan, shown: LayerData | None = None, *, known: bool = False) -> bool:

@@ -183,7 +183,7 @@ class Undoing:
 
     def _may_begin(self) -> bool:
         session = self._session
-        if session.looking.refuses():
+        if session.looking.refuses() or not session.canvas.shows_scan():
             return False
         session.end_look_back()
         if session.layers is not None:

@@ -202,6 +202,8 @@ class AnnotateWidget(QWidget):
         self.report.flush()
         if self.session.looking.refuses() or self.go_on(1):
             return
+        if not self.session.canvas.shows_scan():
+            return
         if not self.runner.needs_answer() or self.runner.running:
             self.start(phases, "replace")
             return
