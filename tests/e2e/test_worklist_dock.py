@@ -275,6 +275,14 @@ def test_any_number_of_rows_is_judged_at_one_stroke_and_taken_back(desk, listed)
     trigger(listed.menu.build(many, listed), "Reject")
     settle(desk, listed)
     assert f"{len(items)} scans are rejected." in said[-1]
+    assert listed.menu.bulk.last is not None
+    # Another project is opened meanwhile: it goes on in its own, and is not taken back in this one.
+    trigger(listed.menu.build(items, listed), "Back into review")
+    first = desk.session.project.path
+    assert desk.session.open_project(first.with_name("other.fada"))
+    settle(desk, listed)
+    assert said[-1].startswith(f"In {first.name}: {len(items)} scans are in review again.")
+    assert listed.menu.bulk.last is None
 
 
 def test_filter_and_order_are_remembered(desk, listed, make_napari_viewer):

@@ -138,9 +138,9 @@ class ImportDialog(DataSetDialog):
                 "names": Names(self._mapping()),
                 "masks": masks,
                 "category": self.category.currentText() or None,
-                "values": {int(k): v for k, v in parse_mapping(pairs).items()},
+                "values": {_number(k): v for k, v in parse_mapping(pairs).items()},
             }
-        except (FadaError, ValueError) as error:
+        except FadaError as error:
             self.tell([in_the_window(str(error))])
             return
         self.start(read_labels(place, name, lambda o: replace(o, **changed), images), "Reading")
@@ -201,7 +201,8 @@ class ImportDialog(DataSetDialog):
             lines.append(f"On {result.empty} of them nothing is labelled.")
         if problems:
             more = len(problems) + result.more_problems
-            lines.append(f"{more} things could not be read; the rest is unharmed by them:")
+            what = "1 thing" if more == 1 else f"{more} things"
+            lines.append(f"{what} could not be read; the rest is unharmed:")
         self.tell([*lines, *map(in_the_window, problems[:_SHOWN])])
         self._ask_about(problems)
 
@@ -268,6 +269,19 @@ class ImportDialog(DataSetDialog):
         """Forget what was read."""
         self._forget()
         super().closeEvent(event)
+
+
+def _number(text: str) -> int:
+    """Return a value of a mask as a user typed it.
+
+    Raises
+    ------
+    ExchangeError
+        If it is no number.
+    """
+    if not text.strip().isdecimal():
+        raise ExchangeError(f"{text.strip()!r} is no value of a mask.", todo="Write it like 1=head")
+    return int(text)
 
 
 def in_the_window(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from psygnal import Signal
@@ -52,7 +53,7 @@ class BulkWork:
     def __init__(self, session: Session, changed: Callable[[], None]) -> None:
         self._session, self._changed = session, changed
         self._work = Background(self._on_event, self._after)
-        self._what = ""
+        self._what, self._path = "", Path()
         self._then: Callable[[Unseen], None] | None = None
         self._unseen: Unseen | None = None
         self.last: BulkFinished | None = None
@@ -143,6 +144,7 @@ class BulkWork:
             session.layers.finish_drawing()
         session.frames_seen.keep()
         self._what, self._then, self._unseen = what, then, None
+        self._path = session.project.path
         path, rater, window = session.project.path, session.rater, session.project.window
 
         def work(cancel: threading.Event) -> Iterator[Any]:
@@ -162,9 +164,11 @@ class BulkWork:
         elif isinstance(event, Broken):
             session.say(f"{event.text} What was done before stands.", "error", lasting=True)
         else:
-            # Of "as before" there is nothing to be taken back.
-            self.last = event if event.judged and self._what != "Taking back" else None
-            lines = event.lines
+            here = session.project.path == self._path
+            # Of "as before" there is nothing to be taken back, and in another project nothing.
+            again = event.judged and here and self._what != "Taking back"
+            self.last = event if again else None
+            lines = event.lines if here else [f"In {self._path.name}:", *event.lines]
             if self.last is not None and len(event.judged) > 1:
                 lines.append("The menu of any row takes it back.")
             level: Level = "warning" if event.left else "info"
@@ -174,7 +178,7 @@ class BulkWork:
         self.ended.emit()
         then, unseen, self._then, self._unseen = self._then, self._unseen, None, None
         if then is not None:  # it was only counted so far
-            if unseen is not None:
+            if unseen is not None and self._session.project.path == self._path:
                 then(unseen)
             return
         try:
