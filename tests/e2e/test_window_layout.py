@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication, QDockWidget
+from qtpy.QtWidgets import QApplication, QComboBox, QDockWidget
 
 from napari_fada.workstation import napari_private as private
 from napari_fada.workstation.memory import recall
+from napari_fada.workstation.panels.told import Told
 from napari_fada.workstation.worklist.docking import find_worklist
 
 
@@ -81,3 +82,75 @@ def test_a_worklist_that_was_open_is_opened_again(shown):
     desk.widget.comfort.layout.note()
     again, _ = shown()
     assert find_worklist(again.viewer) is not None
+
+
+WORDS = "a_name_without_any_place_to_break_" * 4 + " and many words" * 20
+
+
+def test_no_text_that_comes_from_data_takes_room_from_the_scan(shown):
+    """Names, counts, messages: the dock stays as wide, whatever they say, on every tab."""
+    desk, _ = shown()
+    desk.widget.show_worklist()
+    worklist = find_worklist(desk.viewer)
+    tabs, canvas = desk.widget.tabs, private._canvas(desk.viewer).native
+
+    def settled():
+        for _ in range(3):  # a layout asks its parent, and that one its own
+            QApplication.processEvents()
+        return dock_of(desk).width(), canvas.width()
+
+    settled()
+    for page in range(tabs.count()):
+        tabs.setCurrentIndex(page)
+        before = settled()
+        for told in (*desk.widget.findChildren(Told), *worklist.findChildren(Told)):
+            text, hidden = told.text(), told.isHidden()
+            told.setText(WORDS)
+            told.show()
+            assert settled() == before, (tabs.tabText(page), told.parent(), text)
+            assert told.text() == WORDS
+            told.setText(text)
+            told.setHidden(hidden)
+        for choice in desk.widget.findChildren(QComboBox):
+            choice.blockSignals(True)
+            choice.addItem(WORDS)
+            assert settled() == before, choice
+            choice.removeItem(choice.count() - 1)
+            choice.blockSignals(False)
+    choices = tuple((f"{WORDS[:60]} {n}", "", lambda: None) for n in range(3))
+    for show in (desk.widget.message.ask, desk.widget.message.offer):
+        desk.widget.message.clear()
+        before = settled()
+        show(WORDS, choices)
+        assert settled() == before
+        assert [b.text() for b in desk.widget.message.buttons] == [c[0] for c in choices]
+
+
+def test_a_slow_drive_changes_no_width(shown, monkeypatch):
+    desk, _ = shown()
+    saved = desk.widget.saved
+    QApplication.processEvents()
+    before = dock_of(desk).width(), saved.minimumSizeHint().width()
+    monkeypatch.setattr(type(desk.session.project), "unsaved", property(lambda _: 1900))
+    for _ in range(3):
+        saved.look()
+        QApplication.processEvents()
+    assert saved.text() == "Saving 1900 edits… The drive is slow."
+    assert (dock_of(desk).width(), saved.minimumSizeHint().width()) == before
+
+
+def test_a_text_that_is_cut_is_whole_in_its_tip(qtbot):
+    told = Told(WORDS)
+    qtbot.addWidget(told)
+    told.setFixedWidth(120)
+    told.show()
+    assert told.cut
+    assert told.minimumSizeHint().width() < 120
+    seen = told.grab().toImage()
+    told.setText(told.fontMetrics().elidedText(WORDS, Qt.TextElideMode.ElideRight, 120))
+    assert not told.cut
+    assert told.grab().toImage() == seen  # drawn as that text would be
+    told.setWordWrap(True)
+    told.setText(WORDS)
+    assert not told.cut
+    assert told.heightForWidth(120) > 6 * told.fontMetrics().height()  # long words are broken

@@ -39,6 +39,7 @@ from napari_fada.workstation.panels.conflict_list import (
 from napari_fada.workstation.panels.figures import FiguresPanel
 from napari_fada.workstation.panels.merge_files import MergeFiles
 from napari_fada.workstation.panels.message_bar import MessageBar
+from napari_fada.workstation.panels.told import Told
 from napari_fada.workstation.session import session_of
 from napari_fada.workstation.theme import Dress, tone
 
@@ -102,14 +103,14 @@ class AdjudicateWidget(QWidget):
         self.list.setModel(self.model)
         self.list.setUniformItemSizes(True)
         self.list.setToolTip("Open conflicts; click one to look at it")
-        self.what = QLabel()
+        self.what = Told()
         self.what.setWordWrap(True)
         self.what.setToolTip("What the two raters disagree on")
         sides = QGridLayout()
         self.names: dict[str, QLabel] = {}
         self.texts: dict[str, QLabel] = {}
         for column, side in enumerate(("a", "b")):
-            self.names[side] = QLabel()
+            self.names[side] = Told()
             self.names[side].setToolTip(f"Rater {side.upper()}; drawn in this colour")
             self.texts[side] = side_label(f"What rater {side.upper()} says of it")
             sides.addWidget(self.names[side], 0, column)

@@ -46,6 +46,7 @@ from napari_fada.workstation.panels.review import ReviewPanel
 from napari_fada.workstation.panels.saved import SavedLabel
 from napari_fada.workstation.panels.source import SourcePanel
 from napari_fada.workstation.panels.steps import StepsBar
+from napari_fada.workstation.panels.told import Told
 from napari_fada.workstation.panels.tools import ToolsPanel
 from napari_fada.workstation.runner import Instead, Loading, Runner, Saved, Text
 from napari_fada.workstation.session import session_of
@@ -128,8 +129,8 @@ class AnnotateWidget(QWidget):
         self.tabs.addTab(self.measures, "Measure")
         self.tabs.addTab(self.history, "History")
         self.tabs.addTab(self.project, "Project")
-        self.counts = QLabel()
-        self.brush = QLabel()
+        self.counts = Told()
+        self.brush = Told()
         self.brush.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.brush.setToolTip("What the brush paints on the masks")
         self.saved = SavedLabel(self.session)

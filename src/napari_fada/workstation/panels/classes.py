@@ -13,7 +13,6 @@ from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QListWidget,
     QListWidgetItem,
@@ -25,6 +24,7 @@ from qtpy.QtWidgets import (
 from napari_fada.vocabulary import Category, vocabulary
 from napari_fada.workstation.keys import KeyTable
 from napari_fada.workstation.layers import count_by_class
+from napari_fada.workstation.panels.told import Told
 from napari_fada.workstation.session import Session
 
 NO_FIT = 5
@@ -64,7 +64,7 @@ class ClassesPanel(QWidget):
         )
         self.list.itemClicked.connect(lambda item: self.choose(item.data(NAME)))
         self.list.itemActivated.connect(self._take)
-        self.active = QLabel()
+        self.active = Told()
         self.reclass = QPushButton("Set class of selection")
         self.reclass.setToolTip("Give the selected structures the active class")
         self.reclass.clicked.connect(self.reclass_selection)

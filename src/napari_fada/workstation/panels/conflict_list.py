@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QLabel
 
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.merge import Conflict
+from napari_fada.workstation.panels.told import Told
 
 
 class ConflictModel(QAbstractListModel):
@@ -92,7 +93,7 @@ def underlined(text: str, other: str) -> str:
 
 def side_label(tip: str) -> QLabel:
     """Return a label for one side."""
-    label = QLabel()
+    label = Told()
     label.setWordWrap(True)
     label.setTextFormat(Qt.TextFormat.RichText)
     label.setAlignment(Qt.AlignmentFlag.AlignTop)

@@ -9,7 +9,6 @@ from typing import Any
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QHBoxLayout,
-    QLabel,
     QSizePolicy,
     QSpinBox,
     QStackedWidget,
@@ -25,6 +24,7 @@ from napari_fada.workstation import napari_private as private
 from napari_fada.workstation.carrier import Carrier, Task, mark_reviewed
 from napari_fada.workstation.keys import KeyTable
 from napari_fada.workstation.panels.frame_strip import FrameStrip
+from napari_fada.workstation.panels.told import Told
 from napari_fada.workstation.session import Session
 from napari_fada.workstation.theme import CHIPS
 
@@ -85,8 +85,8 @@ class FramesBar(QWidget):
         self.strip = FrameStrip(self._describe)
         self.reach = Reach()
         self.buttons: dict[str, QToolButton] = {}
-        self.progress = QLabel()
-        self.here = QLabel()
+        self.progress = Told()
+        self.here = Told()
         self.stop = self._button("Cancel", "Stop before the next frame; what is done stays")
         self.stop.clicked.connect(carrier.cancel)
         self._lay_out()

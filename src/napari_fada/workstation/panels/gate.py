@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout
 
 from napari_fada.records.reading import Phase
 from napari_fada.workstation.panels.class_ticks import ClassTicks
+from napari_fada.workstation.panels.told import Told
 from napari_fada.workstation.session import Session
 
 TEXTS: dict[Phase, str] = {
@@ -46,7 +47,7 @@ class GatePanel(QFrame):
         self.setObjectName("fada-gate")
         self._session, self._make_room = session, make_room
         self._choosing = False
-        self.text = QLabel()
+        self.text = Told()
         self.text.setWordWrap(True)
         self.ticks = ClassTicks(session.reviewing.set_classes)
         self.back = QPushButton("Back")

@@ -19,6 +19,7 @@ from napari_fada.errors import FadaError
 from napari_fada.records.history import WHOLE
 from napari_fada.records.timeline import Line
 from napari_fada.workstation.panels.history_lines import LineDelegate, LinesModel, clock
+from napari_fada.workstation.panels.told import Told
 from napari_fada.workstation.session import Session
 from napari_fada.workstation.theme import PAST
 
@@ -102,7 +103,7 @@ class HistoryPanel(QWidget):
     def _make_bar(self) -> None:
         self.bar = QFrame()
         self.bar.setObjectName("fada-past")
-        self.was = QLabel()
+        self.was = Told()
         self.was.setWordWrap(True)
         self.restore_button = QPushButton("Restore")
         self.restore_button.setToolTip("Bring this state back, as a new edit (Return)")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolBar, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QToolBar, QWidget
 
 from napari_fada.workstation import napari_private as private
 from napari_fada.workstation.keys import KeyTable
+from napari_fada.workstation.panels.told import Told
 from napari_fada.workstation.session import Session
 from napari_fada.workstation.theme import MESSAGES
 
@@ -37,7 +38,7 @@ class LookingBand:
     def __init__(self, session: Session) -> None:
         self._session = session
         self.bar: QToolBar | None = None
-        self.label = QLabel()
+        self.label = Told()
         self.back = QPushButton()
         self.back.setToolTip("Go on in the project that was open before, where you were")
         self.back.clicked.connect(lambda: session.looking.back())

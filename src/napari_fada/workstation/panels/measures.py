@@ -44,6 +44,7 @@ from napari_fada.workstation.measure_layer import MeasureLayer
 from napari_fada.workstation.over_scan import ends_with_scan
 from napari_fada.workstation.panels.growth import GrowthDialog
 from napari_fada.workstation.panels.scale_row import ScaleRow
+from napari_fada.workstation.panels.told import Told
 from napari_fada.workstation.session import Session
 from napari_fada.workstation.theme import tone
 
@@ -117,11 +118,11 @@ class MeasuresPanel(QWidget):
         assert header is not None
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
-        self.told_age = QLabel()
+        self.told_age = Told()
         self.told_age.setWordWrap(True)
         self.told_age.setToolTip("Kept with the scan; change or forget it under Growth…")
         self.told_age.hide()
-        self.odd = QLabel()
+        self.odd = Told()
         self.odd.setWordWrap(True)
         self.odd.setToolTip("What does not fit together: look again")
         tone(self.odd, "failed")

@@ -7,20 +7,24 @@ from collections.abc import Callable, Collection, Sequence
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QApplication,
+    QBoxLayout,
     QFrame,
     QHBoxLayout,
     QLabel,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QToolButton,
     QVBoxLayout,
 )
 
 from napari_fada.workstation.desk import Level
+from napari_fada.workstation.panels.told import Told
 from napari_fada.workstation.theme import MESSAGES
 
 _SECONDS = {"info": 6, "warning": 20}
 _STAYING = ("error", "question")
+_MARGIN = 8
 LINES = 7
 """What is longer is scrolled."""
 
@@ -37,7 +41,7 @@ class MessageBar(QFrame):
         self.setObjectName("fada-message")
         self.level = ""
         self.unread: list[str] = []
-        self._text = QLabel()
+        self._text = Told()
         self._text.setWordWrap(True)
         self._text.setTextFormat(Qt.TextFormat.PlainText)
         self._text.setAlignment(Qt.AlignmentFlag.AlignTop)
@@ -69,7 +73,7 @@ class MessageBar(QFrame):
         self._buttons: list[QPushButton] = []
         self._asked: list[tuple[str, str, Callable[[], object]]] = []
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 5, 5, 5)
+        layout.setContentsMargins(_MARGIN, 5, 5, 5)
         layout.setSpacing(4)
         layout.addLayout(top)
         layout.addLayout(self._choices)
@@ -121,12 +125,17 @@ class MessageBar(QFrame):
         self._timer.start(_SECONDS["info"] * 1000)
 
     def _put_choices(self, choices: Sequence[tuple[str, str, Callable[[], object]]]) -> None:
+        room, asked = self.width() - 2 * _MARGIN, 0
         for label, tip, does in choices:
             button = QPushButton(label)
             button.setToolTip(tip)
+            asked += button.sizeHint().width() + self._choices.spacing()
+            button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             button.clicked.connect(lambda _=False, does=does: self._choose(does))
             self._choices.addWidget(button)
             self._buttons.append(button)
+        way = QBoxLayout.Direction
+        self._choices.setDirection(way.TopToBottom if asked > room else way.LeftToRight)
         self._asked = list(choices)
 
     def withdraw(self, choices: Sequence[tuple[str, str, Callable[[], object]]]) -> None:

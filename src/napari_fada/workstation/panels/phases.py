@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_fada.records.reading import PHASES, Phase, PhaseResult, Reading
+from napari_fada.workstation.panels.told import Told
 from napari_fada.workstation.theme import tone
 
 TITLES: dict[Phase, tuple[str, str]] = {
@@ -61,7 +62,7 @@ class PhasesPanel(QWidget):
         self.cancel_button.setToolTip("Stop the run; what was found so far is kept")
         self.cancel_button.clicked.connect(lambda: self.cancel_asked.emit())
         self.cancel_button.setEnabled(False)
-        self.status = QLabel("")
+        self.status = Told("")
         bar = QHBoxLayout()
         bar.addWidget(self.run_button, 2)
         bar.addWidget(self.cancel_button, 1)
@@ -70,7 +71,7 @@ class PhasesPanel(QWidget):
         self.fold_button.clicked.connect(lambda: self.fold(not self.folded))
         bar.addWidget(self.fold_button)
         self.folded = False
-        self.summary = QLabel()
+        self.summary = Told()
         self.summary.hide()
 
         self._rows = QWidget()

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 
 from napari_fada.errors import FadaError
 from napari_fada.workstation.keys import KeyTable
+from napari_fada.workstation.panels.told import Told
 from napari_fada.workstation.session import Session
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class ProjectPanel(QWidget):
     def __init__(self, session: Session, keys: KeyTable) -> None:
         super().__init__()
         self._session, self._keys = session, keys
-        self.path = QLabel()
+        self.path = Told()
         self.path.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         open_button = QPushButton("Open…")
         open_button.setToolTip("Open another project file")

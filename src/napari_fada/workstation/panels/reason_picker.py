@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from qtpy.QtCore import QEvent, QObject, Qt
-from qtpy.QtWidgets import QFrame, QGridLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout
+from qtpy.QtWidgets import QFrame, QGridLayout, QLineEdit, QPushButton, QVBoxLayout
 
 from napari_fada.vocabulary import vocabulary
+from napari_fada.workstation.panels.told import Told
 
 
 class ReasonPicker(QFrame):
@@ -24,7 +25,7 @@ class ReasonPicker(QFrame):
         self.setObjectName("fada-reason")
         self._leave = leave
         self._done: Callable[[str], object] | None = None
-        self.title = QLabel()
+        self.title = Told()
         self.title.setWordWrap(True)
         self.buttons: list[QPushButton] = []
         grid = QGridLayout()

@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QMenu,
     QToolButton,
     QVBoxLayout,
@@ -24,6 +23,7 @@ from napari_fada.workstation import napari_private as private
 from napari_fada.workstation.panels.report_field import ReportField
 from napari_fada.workstation.panels.report_offers import OfferList
 from napari_fada.workstation.panels.report_row import TITLES, ReportRow, standing
+from napari_fada.workstation.panels.told import Told
 from napari_fada.workstation.session import Session
 from napari_fada.workstation.settings import settings
 from napari_fada.workstation.theme import Palette, palette_of
@@ -72,7 +72,7 @@ class ReportPanel(QWidget):
             row.add_to(grid, 2 * number)
             grid.setRowStretch(2 * number, int(row.key != "view"))
         grid.setColumnStretch(1, 1)
-        self.summary = QLabel()
+        self.summary = Told()
         self.diffs = QToolButton()
         self.diffs.setText("± all")
         self.diffs.setCheckable(True)

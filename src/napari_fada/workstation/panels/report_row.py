@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGridLayout, QLabel, QPlainTextEdit, QToolButton, QWidget
 
 from napari_fada.records.word_diff import word_diff
+from napari_fada.workstation.panels.told import Told
 from napari_fada.workstation.theme import Palette, tone
 
 TITLES = {
@@ -99,7 +100,7 @@ class ReportRow:
         self.standing = ""
         self.model = self.text = ""
         self.diff_wanted = False
-        self.title = QLabel()
+        self.title = Told()
         self.title.setTextFormat(Qt.TextFormat.PlainText)
         self.back = self._button("↺", "Take back to what the model wrote (Alt-Backspace)")
         self.compare = self._button("±", "Show what was changed (F3)")

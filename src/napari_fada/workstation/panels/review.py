@@ -24,6 +24,7 @@ from napari_fada.records.review import SCORES, FrameReview, ScanReview, ScoreOf
 from napari_fada.workstation.keys import KeyTable
 from napari_fada.workstation.panels.reason_picker import ReasonPicker
 from napari_fada.workstation.panels.structure_list import SHAPE_NAMES, StructureList
+from napari_fada.workstation.panels.told import Told
 from napari_fada.workstation.session import Session
 from napari_fada.workstation.theme import CHIPS
 
@@ -76,14 +77,14 @@ class ReviewPanel(QWidget):
             "skip": lambda: self._flushed(doing.skip),
             "reject_scan": self.reject_scan,
         }
-        self.chip = QLabel()
-        self.open = QLabel()
+        self.chip = Told()
+        self.open = Told()
         self.list = StructureList(
             self._reviewing.choose, self._reviewing.reclass, self._reviewing.show_rejected
         )
         self.list.setToolTip("Structures of this frame; chosen here, they are chosen on the canvas")
         self.picker = ReasonPicker(self._leave)
-        self.chosen = QLabel()
+        self.chosen = Told()
         self.comment = QLineEdit()
         self.comment.setPlaceholderText("Comment on this scan")
         self.comment.setToolTip("Kept with the scan and its history; it is no part of the report")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QLabel
+from qtpy.QtCore import QSize, QTimer
+from qtpy.QtGui import QFont, QFontMetrics
 
+from napari_fada.workstation.panels.told import Told
 from napari_fada.workstation.session import Session
 from napari_fada.workstation.theme import tone
 
@@ -13,7 +14,7 @@ SAVED, PATIENCE = "Every edit is saved.", 2
 """An edit counts as being saved when it was so at two looks: most take a few milliseconds."""
 
 
-class SavedLabel(QLabel):
+class SavedLabel(Told):
     """Looks at the project a few times a second.
 
     Parameters
@@ -35,6 +36,14 @@ class SavedLabel(QLabel):
         self._timer.timeout.connect(self.look)
         self._timer.start()
         self.look()
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Ask for the room of the usual text, always: the rest is cut."""
+        bold = QFont(self.font())
+        bold.setBold(True)
+        return QSize(
+            QFontMetrics(bold).horizontalAdvance(SAVED), super().minimumSizeHint().height()
+        )
 
     def stop(self) -> None:
         """Look no more."""

@@ -17,7 +17,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QInputDialog,
-    QLabel,
     QMenu,
     QPushButton,
     QVBoxLayout,
@@ -42,6 +41,7 @@ from napari_fada.records.rows import WHOLE
 from napari_fada.workstation.desk import Level
 from napari_fada.workstation.over_scan import ends_with_scan
 from napari_fada.workstation.panels.ticks import TicksDialog
+from napari_fada.workstation.panels.told import Told
 from napari_fada.workstation.ruler import Ruler
 from napari_fada.workstation.session import Session
 from napari_fada.workstation.theme import tone
@@ -71,9 +71,9 @@ class ScaleRow(QWidget):
         self._asked = ""  # the scan whose ticks were asked for
         self.search = TickSearch(self._on_ticks)
         self.ruler = Ruler(session, self.ask_length)
-        self.told = QLabel(NO_SCALE)
+        self.told = Told(NO_SCALE)
         self.told.setWordWrap(True)
-        self.doubt = QLabel()
+        self.doubt = Told()
         self.doubt.setWordWrap(True)
         tone(self.doubt, "failed")
         self.doubt.hide()
@@ -110,7 +110,7 @@ class ScaleRow(QWidget):
             action.setToolTip(tip)
         menu.setToolTipsVisible(True)
         self.button.setMenu(menu)
-        self.proposed = QLabel()
+        self.proposed = Told()
         self.proposed.setWordWrap(True)
         self.confirm = QPushButton("Confirm…")
         self.confirm.setToolTip("See the ticks on the scan and say how far apart they are")

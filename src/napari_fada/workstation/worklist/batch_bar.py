@@ -7,7 +7,6 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QProgressBar,
     QPushButton,
     QToolButton,
@@ -15,6 +14,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_fada.workstation.ahead import Ahead
+from napari_fada.workstation.panels.told import Told
 from napari_fada.workstation.settings import settings
 from napari_fada.workstation.theme import tone
 
@@ -49,9 +49,9 @@ class BatchBar(QWidget):
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(6)
-        self.label = QLabel()
+        self.label = Told()
         self.label.setWordWrap(True)
-        self.failures = QLabel()
+        self.failures = Told()
         self.failures.setWordWrap(True)
         self.failures.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         tone(self.failures, "failed")

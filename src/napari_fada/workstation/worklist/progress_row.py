@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QToolButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QToolButton, QWidget
+
+from napari_fada.workstation.panels.told import Told
 
 
 class ProgressRow(QWidget):
@@ -10,7 +12,7 @@ class ProgressRow(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.text = QLabel()
+        self.text = Told()
         self.bar = QProgressBar()
         self.bar.setFixedHeight(6)
         self.bar.setTextVisible(False)

@@ -26,6 +26,7 @@ from napari_fada.workstation import napari_private as private
 from napari_fada.workstation.ahead import ahead_of
 from napari_fada.workstation.background import Broken
 from napari_fada.workstation.memory import recall, remember
+from napari_fada.workstation.panels.told import Told
 from napari_fada.workstation.session import session_of
 from napari_fada.workstation.settings import settings
 from napari_fada.workstation.theme import Dress
@@ -111,7 +112,7 @@ class WorklistWidget(QWidget):
 
     def _lay_out(self) -> None:
         self.open_button = OpenButton(self.add)
-        self.summary = QLabel()
+        self.summary = Told()
         self.summary.setWordWrap(True)
         self.table = ScanTable(self.model)
         self.empty = QLabel(
