@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -262,10 +263,17 @@ def test_boxes_and_outlines_make_each_other(desk):
     data = [np.array(v) for v in layer.data]
     data[0] += [5, 10]
     layer.data = data
+    around = (pytest.approx((60, 45)), pytest.approx((180, 145)))
+    (followed,) = (r for r in desk.kept() if r.kind == "box")
+    assert followed.points == around
+    assert followed.parent == box.uid
+    desk.session.project.edit(
+        *(desk.session.scan.sha256, 0), replace={followed.uid: replace(followed, points=box.points)}
+    )
+    select(desk, next(r for r in desk.kept() if r.kind == "polygon"))
     press(desk, "Alt-Shift-J")
     (fitted,) = (r for r in desk.kept() if r.kind == "box")
-    assert fitted.points == (pytest.approx((60, 45)), pytest.approx((180, 145)))
-    assert fitted.parent == box.uid
+    assert fitted.points == around
 
 
 def test_locked_structures_are_refused_by_every_tool(desk):

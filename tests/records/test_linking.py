@@ -374,3 +374,9 @@ def test_an_import_links_what_comes_and_what_is_there(project):
     assert [a.points for a in done.fitted] == [bounds(outline())]
     assert both(project)[1].points == bounds(outline())
     assert {a.rater for a in project.annotations(*KEY)} == {"Ben"}
+
+
+def test_what_waited_and_is_made_already_is_passed_over(read):
+    records = read.annotations(*KEY, include_rejected=True)
+    gone = WaitingEdit(*KEY, replace={"f" * 32: outline(FAR)}, remove=("e" * 32,))
+    assert over_records([gone], *KEY, records) == records

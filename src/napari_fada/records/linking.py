@@ -233,7 +233,7 @@ class _Whole:
                 continue
             if box.uid in self._locked:
                 self._states[UNLINKED + box.uid] = outline.uid
-            elif _is_open(box) and not given.by_person:
+            elif distance(outline, box) <= _NOISE or (_is_open(box) and not given.by_person):
                 continue
             elif box.uid in added:
                 self._add[added[box.uid]] = around(box, outline)

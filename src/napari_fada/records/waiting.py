@@ -190,8 +190,10 @@ def over_records(
             if one.frame == frame or one.rule == "finish":
                 found = _judged(one, found, free)
         elif one.frame == frame:
-            act = Act(frame, one.add, one.replace, one.remove)
-            act = linking.whole(act, {a.uid: a for a in found}, free)
+            here = {a.uid: a for a in found}  # some may be made already
+            wishes = {u: wish for u, wish in one.replace.items() if u in here}
+            act = Act(frame, one.add, wishes, tuple(u for u in one.remove if u in here))
+            act = linking.whole(act, here, free)
             # What follows keeps its uid until the project gives it another.
             now = {u: wish.uid for u, wish in act.replace.items() if u in one.replace}
             free = {
