@@ -142,3 +142,14 @@ def test_rows_and_columns_may_change_places(bench):
     bench.viewer.dims.transpose()
     draw_polygon(bench.layer("polygons"), (10, 10), (10, 90), (90, 90))
     assert bench.one().points[1] == (90.5, 10.5)
+
+
+def test_all_layers_deleted_at_once(bench, qtbot):
+    """As with Delete in napari's layer list after Ctrl+A there: nothing goes but what is shown."""
+    put(bench, drawn("head", RING))
+    sha256 = bench.session.scan.sha256
+    bench.viewer.layers.selection = set(bench.viewer.layers)
+    bench.viewer.layers.remove_selected()
+    qtbot.waitUntil(lambda: len(bench.viewer.layers) == 0)
+    assert bench.session.scan is None
+    assert len(bench.session.project.annotations(sha256, 0)) == 1

@@ -245,17 +245,32 @@ class LayerSet:
         for layer in self.layers:
             layer.visible = visible
 
-    def remove(self) -> None:
-        """Take the layers out of the viewer; the records stay in the project."""
+    def remove(self, *, soon: bool = False) -> None:
+        """Take the layers out of the viewer; the records stay in the project.
+
+        Parameters
+        ----------
+        soon : bool
+            Not at once: napari is just taking layers away, maybe these, too.
+        """
         self._open = False
         self._placing.close()
         for binding in self._all.values():
             binding.close()
         private.keep_buffers(self._viewer, self.layers)
-        with private.one_scene_update(self._viewer):
+        if soon:
+            private.later(self._take_out)
+        else:
+            self._take_out()
+
+    def _take_out(self) -> None:
+        viewer = self._viewer
+        if viewer is None:
+            return
+        with private.one_scene_update(viewer):
             for layer in self.layers:
-                if layer in self._viewer.layers:
-                    self._viewer.layers.remove(layer)
+                if layer in viewer.layers:
+                    viewer.layers.remove(layer)
 
 
 def _make_layers(image: Any, frame_shape: tuple[int, int], sha256: str) -> dict[str, Any]:

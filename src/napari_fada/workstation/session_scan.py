@@ -424,15 +424,21 @@ class ScanSession:
         self.close_scan()
         self.scan_changed.emit()
 
-    def close_scan(self) -> None:
-        """Take our layers of the present scan away; its records stay in the project."""
+    def close_scan(self, *, soon: bool = False) -> None:
+        """Take our layers of the present scan away; its records stay in the project.
+
+        Parameters
+        ----------
+        soon : bool
+            The layers go when napari is done with what it is taking away itself.
+        """
         self._leave_scan()
         if self.scan is not None:
             self.scan_closing.emit()  # what is being typed goes into the project first
         if self.layers is not None:
             self.layers.finish_drawing()
             layers, self.layers = self.layers, None
-            layers.remove()
+            layers.remove(soon=soon)
         self.canvas.follow(None, None)
         self.scan = self.image = self._preview = self.past = None
         self.records = {}
@@ -471,10 +477,10 @@ class ScanSession:
     def _on_layer_removed(self, event: Any) -> None:
         removed = event.value
         if removed is self.image:
-            self.close_scan()
+            self.close_scan(soon=True)
             self.scan_changed.emit()
         elif self.layers is not None and removed in self.layers:
-            self.close_scan()
+            self.close_scan(soon=True)
             self.say(
                 f"“{removed.name}” only showed what is in the project: nothing was deleted. "
                 "Choose the scan again to show it; to remove a structure, select it and press "

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QApplication,
     QHBoxLayout,
@@ -132,6 +132,7 @@ class AnnotateWidget(QWidget):
         self.counts = Told()
         self.brush = Told()
         self.brush.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.brush.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.brush.setToolTip("What the brush paints on the masks")
         self.saved = SavedLabel(self.session)
         notice = QLabel(NOTICE)
@@ -145,10 +146,12 @@ class AnnotateWidget(QWidget):
         inner.addWidget(self.tabs, 1)
         told = QHBoxLayout()
         told.addWidget(self.counts)
-        told.addWidget(self.brush, 1)
         told.addWidget(self.saved, 1)
         inner.addLayout(told)
-        inner.addWidget(notice)
+        below = QHBoxLayout()
+        below.addWidget(notice)
+        below.addWidget(self.brush, 1)
+        inner.addLayout(below)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         self.column = Column(content, WIDTH)
