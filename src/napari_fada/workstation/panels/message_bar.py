@@ -122,7 +122,7 @@ class MessageBar(QFrame):
             return
         self._put(text, "info")
         self._put_choices(choices)
-        self._timer.start(_SECONDS["info"] * 1000)
+        self._timer.start(_SECONDS["warning"] * 1000)  # time enough to reach the button
 
     def _put_choices(self, choices: Sequence[tuple[str, str, Callable[[], object]]]) -> None:
         room, asked = self.width() - 2 * _MARGIN, 0
