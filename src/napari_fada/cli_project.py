@@ -301,8 +301,11 @@ def merge(
     out_file: Annotated[Path, typer.Option("--out", "-o", help="The new project file.")],
     rater: Annotated[str, typer.Option(help="Who merges, for the history.")] = "",
     threshold: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="IoU from which two structures are the same.")
-    ] = 0.5,
+        float, typer.Option(min=0.0, max=1.0, help="IoU from which two outlines agree.")
+    ] = 0.8,
+    box_threshold: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="IoU from which two boxes agree.")
+    ] = 0.7,
     as_json: JsonFlag = False,
 ) -> None:
     """Merge two raters' projects into a third, and print how far they agree.
@@ -317,7 +320,13 @@ def merge(
         cancel = stack.enter_context(interruptible())
         progress = stack.enter_context(progress_bar(quiet=as_json))
         task = progress.add_task("Merging", total=None)
-        events = merge_projects(*(a, b, out_file), rater=rater, threshold=threshold, cancel=cancel)
+        events = merge_projects(
+            *(a, b, out_file),
+            rater=rater,
+            threshold=threshold,
+            box_threshold=box_threshold,
+            cancel=cancel,
+        )
         for event in events:
             if isinstance(event, MergeCopying | MergeProgress):
                 what = "Taking over" if isinstance(event, MergeCopying) else "Merging"

@@ -42,6 +42,11 @@ def print_merge(end: MergeFinished, out_file: Path) -> None:
     kinds = Counter(conflict.what for conflict in end.conflicts)
     parts = ", ".join(f"{count} {what}" for what, count in kinds.items())
     say(f"{len(end.conflicts)} conflicts are open{f': {parts}' if parts else ''}.")
+    if end.taken:
+        say(
+            f"{end.taken} structures are alike enough and were taken as the first has them; FADA "
+            "adjudicate lists them."
+        )
     if end.ungrouped:
         say(f"{end.ungrouped} scans do not say whose they are until they are opened again.")
     figures = end.agreement

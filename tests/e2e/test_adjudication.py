@@ -285,3 +285,40 @@ def test_accepting_is_refused_until_the_last_conflict_is_decided(desk, dock):
         press(desk, Qt.Key.Key_F3)
     press(desk, Qt.Key.Key_N)
     assert scan_review(project, sha256).state == "corrected"
+
+
+def test_what_was_taken_without_asking_can_be_looked_at_and_disputed(desk, raters, tmp_path):
+    sha256 = desk.session.scan.sha256
+    for name, path in raters.items():
+        with Project.open(path, rater=name) as project:
+            x = 150.0 if name == "Anna" else 152.0
+            project.edit(sha256, 0, add=[square(x, 20, category="LV")])
+    widget = AdjudicateWidget(desk.viewer)
+    desk.viewer.window.add_dock_widget(widget, name="FADA adjudicate", area="right")
+    for side, path in (("a", raters["Anna"]), ("b", raters["Ben"]), ("out", tmp_path / "c.fada")):
+        widget.files.paths[side].setText(str(path))
+    widget.files.merge.click()
+    desk.qtbot.waitUntil(lambda: not widget.files.running, timeout=20000)
+    assert widget.taken.head.text() == "Taken from Anna without asking: 1"
+    widget.taken.look_at(0)
+    desk.qtbot.waitUntil(lambda: "b" in widget.layers.layers)
+    assert float(widget.layers.layers["b"].data[0][:, -1].min()) == pytest.approx(151.5)
+    before = len(widget.work.open)
+    widget.taken.dispute.click()
+    desk.qtbot.waitUntil(lambda: len(widget.work.open) == before + 1)
+    assert widget.work.current.name == "LV"
+    assert widget.taken.head.text() == "Taken from A without asking: 0"
+    press(desk, Qt.Key.Key_F4)
+    assert ("LV", (152, 20)) in standing(desk)
+    widget.close_session()
+
+
+def test_names_can_be_hidden_while_it_is_decided(desk, dock):
+    go_to(dock, "CSP")
+    assert "only Ben" in dock.what.text()
+    dock.blind.setChecked(True)
+    assert "only B" in dock.what.text()
+    assert "Ben" not in dock.what.text() + dock.names["a"].text() + dock.names["b"].text()
+    assert not any("Ben" in dock.model.data(dock.model.index(i)) for i in range(3))
+    press(desk, Qt.Key.Key_F4)
+    assert ("CSP", (200, 90)) in standing(desk)

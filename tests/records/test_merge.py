@@ -13,7 +13,15 @@ import pytest
 from napari_fada.errors import ProjectError, UndecidedError
 from napari_fada.records import review
 from napari_fada.records.conflicts import decided_conflicts, open_conflicts, resolve
-from napari_fada.records.merge import MergeCopying, MergeFinished, MergeProgress, merge_projects
+from napari_fada.records.merge import (
+    MergeCopying,
+    MergeFinished,
+    MergeProgress,
+    dispute,
+    last_merge,
+    merge_projects,
+    taken_without_asking,
+)
 from napari_fada.records.project import WHOLE, Project
 from napari_fada.records.worklist import Worklist
 from record_samples import box, make_reading, make_scan, polygon
@@ -505,3 +513,94 @@ def test_a_scan_that_one_has_rejected_may_be_rejected_at_once(desk, start):
         resolve(c, open_conflicts(c)[-1], "b")
         assert c.state(SHA, WHOLE)["review"] == "rejected"
         assert not c.standing(*KEY).reviewed
+
+
+# What is taken without asking
+
+
+@pytest.fixture
+def alike(desk):
+    """Let both raters draw a square: on one scan 6 px apart (IoU 0.82), on the other 20 (0.5)."""
+    other = make_scan("b.png")
+    for name, shift in (("Anna", 0), ("Ben", 1)):
+        with desk.rater(name) as project:
+            for scan, by in ((SCAN, 6), (other, 20)):
+                project.add_scan(scan)
+                x = 40.0 + shift * by
+                points = ((x, 20), (x + 60, 20), (x + 60, 80), (x, 80))
+                drawn = replace(polygon("CSP", source="expert"), points=points)
+                project.edit(scan.sha256, 0, add=[drawn])
+                review.finish(project, scan.sha256, 0)
+    return other.sha256
+
+
+def test_half_an_overlap_is_no_agreement(desk, alike):
+    end = desk.merge()
+    (conflict,) = end.conflicts
+    assert (conflict.scan, conflict.iou) == (alike, pytest.approx(0.5))
+    assert end.taken == 1
+    with desk.merged() as c:
+        (taken,) = taken_without_asking(c)
+        assert (taken.scan, taken.name, taken.iou) == (SHA, "CSP", pytest.approx(54 / 66))
+        assert (taken.rater_a, taken.rater_b) == ("Anna", "Ben")
+        assert c.record(taken.b).rater == "Ben"
+        (stands,) = c.annotations(*KEY)
+        assert stands.uid == taken.a
+        assert last_merge(c)["thresholds"] == {"outlines": 0.8, "boxes": 0.7, "keypoints": 0.5}
+
+
+@pytest.mark.parametrize(("threshold", "conflicts", "taken"), [(0.45, 0, 2), (0.9, 2, 0)])
+def test_how_alike_they_have_to_be_can_be_said(desk, alike, threshold, conflicts, taken):
+    assert alike
+    end = desk.merge(threshold=threshold)
+    assert (len(end.conflicts), end.taken) == (conflicts, taken)
+
+
+def test_boxes_have_a_threshold_of_their_own(desk):
+    for name, x in (("Anna", 40.0), ("Ben", 46.0)):
+        with desk.rater(name) as project:
+            project.add_scan(SCAN)
+            project.edit(*KEY, add=[box("LV", x, 40.0, 36.0, source="expert")])
+    assert desk.merge().taken == 1  # IoU 0.71
+    desk.c.unlink()
+    end = desk.merge(box_threshold=0.8)
+    assert (len(end.conflicts), end.taken) == (1, 0)
+
+
+def test_what_was_taken_can_be_disputed_and_decided(desk, alike):
+    desk.merge(threshold=0.45)
+    with desk.merged() as c:
+        taken = next(t for t in taken_without_asking(c) if t.scan == alike)
+        assert c.standing(alike, 0).reviewed
+        dispute(c, taken)
+        assert c.annotations(alike, 0) == []
+        assert [x.id for x in open_conflicts(c)] == [taken.id]
+        assert not c.standing(alike, 0).reviewed
+        assert taken not in taken_without_asking(c)
+        with pytest.raises(ProjectError, match="changed in the meantime"):
+            dispute(c, taken)
+        c.undo(alike, 0)
+        assert open_conflicts(c) == []
+        assert taken in taken_without_asking(c)
+        dispute(c, taken)
+        resolve(c, open_conflicts(c)[0], "b")
+        (stands,) = c.annotations(alike, 0)
+        assert stands.rater == "Ben"
+        assert c.check() == []
+
+
+def test_what_was_edited_since_is_no_longer_listed(desk, alike):
+    assert alike
+    desk.merge()
+    with desk.merged() as c:
+        (record,) = c.annotations(*KEY)
+        c.edit(*KEY, replace={record.uid: moved(record, 3)})
+        assert taken_without_asking(c) == []
+
+
+def test_one_and_the_same_shape_is_not_listed(desk):
+    for name in ("Anna", "Ben"):
+        with desk.rater(name) as project:
+            project.add_scan(SCAN)
+            project.edit(*KEY, add=[polygon("Brain", source="expert")])
+    assert desk.merge().taken == 0

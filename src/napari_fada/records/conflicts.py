@@ -21,6 +21,7 @@ from napari_fada.records.project import Project
 
 #: Begins what the history says of a decision.
 DECIDED = "Conflict decided: "
+TAKEN = "taken/"
 What = Literal["structure", "field", "view", "review"]
 
 
@@ -87,6 +88,56 @@ def open_conflicts(project: Project, scan: str | None = None) -> list[Conflict]:
             (scan,),
         ).fetchall()
     return [Conflict.from_cell(*row) for row in rows]
+
+
+def taken_without_asking(project: Project, scan: str | None = None) -> list[Conflict]:
+    """Return where two raters differ and the first one's structure was taken, being alike enough.
+
+    Only what still stands as it was taken: what was edited since is somebody's word.
+    """
+    with project._store.read() as c:
+        rows = c.execute(
+            "SELECT k.sha256, k.frame, substr(k.name, 7), k.value FROM cells k "
+            "JOIN scans s USING (sha256) WHERE k.name > 'taken/' AND k.name < 'taken0' "
+            "AND (?1 IS NULL OR sha256 = ?1) AND EXISTS (SELECT 1 FROM cells r "
+            "WHERE r.sha256 = k.sha256 AND r.frame = k.frame "
+            "AND r.name = 'record/' || json_extract(k.value, '$.a')) "
+            "ORDER BY s.added, s.rowid, k.frame, k.name",
+            (scan,),
+        ).fetchall()
+    return [Conflict.from_cell(*row) for row in rows]
+
+
+def dispute(project: Project, taken: Conflict) -> Entry | None:
+    """Make a conflict of what was taken without asking: neither stands until it is decided.
+
+    Raises
+    ------
+    ProjectError
+        If it has been edited or disputed in the meantime. Nothing is changed then.
+    """
+    with project._store.write() as c:
+        cells = history.cells(c, taken.scan, taken.frame)
+        if TAKEN + taken.id not in cells or f"{edits.RECORD}{taken.a}" not in cells:
+            raise ProjectError(
+                "This structure has been changed in the meantime.",
+                kept="It stands as it is now.",
+                todo="Look at it on its scan.",
+            )
+        gone = [edits.RECORD + uid for uid in (taken.a, taken.box_a) if uid is not None]
+        entry = history.do(
+            *(c, taken.scan, taken.frame),
+            {
+                TAKEN + taken.id: None,
+                taken.cell: taken.to_json(),
+                **dict.fromkeys(name for name in gone if name in cells),
+                **edits.reviewing(taken.frame),
+            },
+            label=f"Disputed: {taken.name.replace('_', ' ')}",
+            rater=project.rater,
+        )
+    project._tell(entry)
+    return entry
 
 
 def require_decided(project: Project, scan: str, frame: int | None = None) -> None:

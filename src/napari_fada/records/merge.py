@@ -12,7 +12,7 @@ import json
 import uuid
 from collections.abc import Generator, Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,13 +21,16 @@ from napari_fada.records import merge_rows
 from napari_fada.records.agreement import Agreement
 from napari_fada.records.conflicts import (
     DECIDED,
+    TAKEN,
     Conflict,
     decided_conflicts,
+    dispute,
     open_conflicts,
     resolve,
+    taken_without_asking,
 )
 from napari_fada.records.merge_scan import ScanMerge
-from napari_fada.records.merge_state import Compared
+from napari_fada.records.merge_state import BOXES, OUTLINES, Compared, Thresholds
 from napari_fada.records.project import Project
 from napari_fada.records.store import Store, publish
 
@@ -38,10 +41,12 @@ __all__ = [
     "MergeFinished",
     "MergeProgress",
     "decided_conflicts",
+    "dispute",
     "last_merge",
     "merge_projects",
     "open_conflicts",
     "resolve",
+    "taken_without_asking",
 ]
 
 
@@ -73,6 +78,7 @@ class MergeFinished:
     """The end of a merge.
 
     ``both`` scans were worked on by both raters; ``conflicts`` are open in the new project;
+    of ``taken`` structures the first rater's shape was taken without asking;
     ``ungrouped`` scans lost the mark of whose they are (see :mod:`~.merge_rows`). Cancelled:
     no project was made.
     """
@@ -83,6 +89,7 @@ class MergeFinished:
     agreement: Agreement | None
     ungrouped: int = 0
     cancelled: bool = False
+    taken: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""
@@ -91,6 +98,7 @@ class MergeFinished:
             "both": self.both,
             "ungrouped": self.ungrouped,
             "cancelled": self.cancelled,
+            "taken": self.taken,
             "conflicts": [
                 {name: getattr(c, name) for name in Conflict.__slots__} for c in self.conflicts
             ],
@@ -99,7 +107,7 @@ class MergeFinished:
 
 
 def last_merge(project: Project) -> dict[str, Any] | None:
-    """Return what a project was merged from: names ``a`` and ``b``, ``at``, ``agreement``.
+    """Return what a project was merged from: ``a``, ``b``, ``at``, ``agreement``, ``thresholds``.
 
     None if it is not the result of a merge.
     """
@@ -114,7 +122,8 @@ def merge_projects(
     out: Path,
     *,
     rater: str = "",
-    threshold: float = 0.5,
+    threshold: float = OUTLINES,
+    box_threshold: float = BOXES,
     cancel: _Cancel | None = None,
 ) -> Iterator[MergeCopying | MergeProgress | MergeFinished]:
     """Merge two projects into a new file; neither of the two is changed.
@@ -129,7 +138,9 @@ def merge_projects(
     rater : str
         Who merges; written into the merge's edits.
     threshold : float
-        Structures of one class with an IoU of at least this are the same.
+        Outlines of one class with an IoU of at least this agree.
+    box_threshold : float
+        Boxes that belong to no outline, likewise.
     cancel : optional
         When set, the work ends and no file is left.
 
@@ -148,6 +159,7 @@ def merge_projects(
         raise ProjectError(
             "A project cannot be merged with itself.", todo="Choose two project files."
         )
+    thresholds = Thresholds(threshold, box_threshold)
     draft = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}")
     try:
         with (
@@ -155,7 +167,7 @@ def merge_projects(
             Project.open(b, create=False) as second,
             closing(Store(draft)) as store,
         ):
-            finished = yield from _fill(store, first, second, rater, threshold, cancel)
+            finished = yield from _fill(store, first, second, rater, thresholds, cancel)
         if not finished.cancelled and not publish(draft, out):
             raise _exists(out)
     finally:
@@ -166,7 +178,7 @@ def merge_projects(
 
 
 def _fill(
-    store: Store, a: Project, b: Project, rater: str, threshold: float, cancel: _Cancel | None
+    store: Store, a: Project, b: Project, rater: str, given: Thresholds, cancel: _Cancel | None
 ) -> Generator[MergeCopying | MergeProgress, None, MergeFinished]:
     with store.write() as c, a._store.read() as from_a, b._store.read() as from_b:
         total, there, told = merge_rows.count(from_a, from_b), 0, 0
@@ -190,14 +202,17 @@ def _fill(
         for done, sha256 in enumerate(scans):
             if cancel is not None and cancel.is_set():
                 return MergeFinished(0, 0, (), None, cancelled=True)
-            merge = ScanMerge(c, sha256, names, rater, threshold)
+            merge = ScanMerge(c, sha256, names, rater, given)
             conflicts += merge.run(from_a, from_b, taken, compared)
             yield MergeProgress(done + 1, len(scans))
         merge_rows.derive(c)
         agreement = compared.agreement()
-        merge_rows.remember(c, names, agreement)
+        merge_rows.remember(c, names, agreement, asdict(given))
+        taken_alike = c.execute("SELECT count(*) FROM cells WHERE name GLOB ?", (f"{TAKEN}*",))
+        alike = int(taken_alike.fetchone()[0])
     return MergeFinished(
-        *(len(scans), compared.scans, tuple(conflicts), agreement, taken.ungrouped)
+        *(len(scans), compared.scans, tuple(conflicts), agreement, taken.ungrouped),
+        taken=alike,
     )
 
 

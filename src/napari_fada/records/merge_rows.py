@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -104,9 +104,17 @@ def derive(c: sqlite3.Connection) -> None:
     summary.rebuild(c)
 
 
-def remember(c: sqlite3.Connection, names: tuple[str, str], agreement: Agreement) -> None:
-    """Write into the project what it was merged from, and how far the two agreed."""
-    note = {"a": names[0], "b": names[1], "at": now(), "agreement": agreement.to_dict()}
+def remember(
+    c: sqlite3.Connection,
+    names: tuple[str, str],
+    agreement: Agreement,
+    thresholds: Mapping[str, float],
+) -> None:
+    """Write into the project what it was merged from, how, and how far the two agreed."""
+    note = {
+        **{"a": names[0], "b": names[1], "at": now()},
+        **{"agreement": agreement.to_dict(), "thresholds": dict(thresholds)},
+    }
     c.execute("INSERT OR REPLACE INTO meta VALUES ('merge', ?)", (json.dumps(note),))
 
 

@@ -9,7 +9,7 @@ from napari_fada.records import history, steps, tables, writing
 from napari_fada.records.conflicts import Conflict
 from napari_fada.records.history import SCAN, Action, Cells, Entry
 from napari_fada.records.merge_rows import Taken
-from napari_fada.records.merge_state import Compared, FrameMerge, Side
+from napari_fada.records.merge_state import Compared, FrameMerge, Side, Thresholds
 from napari_fada.records.reading import INTERPRETATION_KEYS
 from napari_fada.records.rows import WHOLE, Report
 from napari_fada.records.writing import Connection
@@ -30,8 +30,8 @@ class ScanMerge:
         What the two projects are called.
     rater : str
         Who merges.
-    threshold : float
-        See :func:`napari_fada.records.merge.merge_projects`.
+    thresholds : Thresholds
+        From which likeness on two structures agree.
     """
 
     def __init__(
@@ -40,10 +40,10 @@ class ScanMerge:
         sha256: str,
         names: tuple[str, str],
         rater: str,
-        threshold: float,
+        thresholds: Thresholds,
     ) -> None:
         self.connection, self.scan, self._names = connection, sha256, names
-        self._rater, self._threshold = rater, threshold
+        self._rater, self._thresholds = rater, thresholds
 
     def run(
         self, a: sqlite3.Connection, b: sqlite3.Connection, taken: Taken, compared: Compared
@@ -145,7 +145,7 @@ class ScanMerge:
         wanted: dict[int, dict[str, str]] = {}
         conflicts: list[Conflict] = []
         for frame in sorted(one):
-            merge = FrameMerge((self.scan, frame), one[frame], two[frame], size, self._threshold)
+            merge = FrameMerge((self.scan, frame), one[frame], two[frame], size, self._thresholds)
             wanted[frame] = merge.result.cells
             conflicts += merge.result.conflicts
         if conflicts:  # the scan is not through before the last conflict is decided

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from napari_fada.records.agreement import Agreement, Opinion, assign, compare, match
-from napari_fada.records.annotation import Annotation, new_uid
-from napari_fada.records.conflicts import Conflict, What
+from napari_fada.records.annotation import Annotation, Kind, new_uid
+from napari_fada.records.conflicts import TAKEN, Conflict, What
 from napari_fada.records.edits import RECORD
 from napari_fada.records.linking import unlinked
 from napari_fada.records.reading import INTERPRETATION_KEYS
@@ -21,6 +21,32 @@ from napari_fada.records.structures import boxes
 #: Review states in which the scan counts as good for use: no conflict between them.
 _USABLE = frozenset({"accepted", "corrected"})
 _FINAL = frozenset({*_USABLE, "rejected", "skipped"})
+
+
+#: IoU from which two raters' outlines, or their boxes, count as agreeing if nothing else is said.
+OUTLINES, BOXES = 0.8, 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """How alike two structures of a class have to be to count as agreeing, by their kind.
+
+    IoU of outlines and of boxes, which a shift of a few pixels costs more; of keypoints how near
+    they are (:func:`~.agreement.similarity`). The first rater's shape is taken then.
+    """
+
+    outlines: float = OUTLINES
+    boxes: float = BOXES
+    keypoints: float = 0.5
+
+    def of(self, kind: Kind) -> float:
+        """Return that of a kind."""
+        by_kind = {"polygon": self.outlines, "box": self.boxes, "keypoints": self.keypoints}
+        return by_kind[kind]
+
+
+#: Likeness from which on two structures lie in one place, whatever they are called.
+SAME_PLACE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +102,16 @@ class FrameMerge:
         As either rater left it.
     size : (width, height)
         Of the image.
-    threshold : float
-        Structures of one class that are at least this alike are the same; the first rater's
-        stands then.
+    thresholds : Thresholds
+        Structures of one class that are at least so alike agree: the first rater's stands, and
+        that it was taken without asking is kept (``taken/<id>``).
     """
 
     def __init__(
-        self, key: tuple[str, int], a: Side, b: Side, size: tuple[int, int], threshold: float
+        self, key: tuple[str, int], a: Side, b: Side, size: tuple[int, int], thresholds: Thresholds
     ) -> None:
         self._key, self._a, self._b = key, a, b
-        self._size, self._threshold = size, threshold
+        self._size, self._thresholds = size, thresholds
         self.result = Merged()
         self._boxes: dict[str, Annotation] = {}
         if not (a.judged and b.judged):
@@ -154,8 +180,9 @@ class FrameMerge:
         lone_a, lone_b = [], []
         for one, two, alike in match(mine, yours, self._size):
             if one is not None and two is not None:
-                if alike >= self._threshold:
+                if alike >= self._thresholds.of(one.kind):
                     self._stand(one)
+                    self._note_taken(one, two, alike)
                 else:
                     self._ask("structure", one.category, one.uid, two.uid, alike)
             elif one is not None:
@@ -167,7 +194,7 @@ class FrameMerge:
     def _across_classes(self, lone_a: list[Annotation], lone_b: list[Annotation]) -> None:
         """Find structures that lie in one place and got two names; they leave the lists."""
         for one, two, alike in assign(lone_a, lone_b, self._size):
-            if one is not None and two is not None and alike >= self._threshold:
+            if one is not None and two is not None and alike >= SAME_PLACE:
                 self._ask("structure", one.category, one.uid, two.uid, alike)
                 lone_a.remove(one)
                 lone_b.remove(two)
@@ -184,7 +211,7 @@ class FrameMerge:
                 alike = match(
                     [one], [r for r in rejected if r.category == one.category], self._size
                 )
-                no = next((two for o, two, s in alike if o and two and s >= self._threshold), None)
+                no = next((two for o, two, s in alike if o and two and s >= SAME_PLACE), None)
             if no is not None:
                 pair = (one.uid, no.uid) if side == "a" else (no.uid, one.uid)
                 self._ask("structure", one.category, *pair)
@@ -289,6 +316,18 @@ class FrameMerge:
         )
         self.result.conflicts.append(conflict)
         self.result.cells[conflict.cell] = conflict.to_json()
+
+    def _note_taken(self, one: Annotation, two: Annotation, alike: float) -> None:
+        """Keep that the first rater's shape stands, where the second's is another."""
+        if (one.points, one.rings) == (two.points, two.rings):
+            return
+        boxes = (self._boxes.get(one.uid), self._boxes.get(two.uid))
+        taken = Conflict(
+            *(new_uid(), *self._key, "structure", one.category, one.uid, two.uid, alike),
+            *(self._a.rater, self._b.rater),
+            *(box.uid if box is not None else None for box in boxes),
+        )
+        self.result.cells[TAKEN + taken.id] = taken.to_json()
 
 
 def _kept(records: list[Annotation]) -> list[Annotation]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QDockWidget,
     QGridLayout,
@@ -39,6 +41,7 @@ from napari_fada.workstation.panels.conflict_list import (
 from napari_fada.workstation.panels.figures import FiguresPanel
 from napari_fada.workstation.panels.merge_files import MergeFiles
 from napari_fada.workstation.panels.message_bar import MessageBar
+from napari_fada.workstation.panels.taken import TakenPanel
 from napari_fada.workstation.panels.told import Told
 from napari_fada.workstation.session import session_of
 from napari_fada.workstation.theme import Dress, tone
@@ -75,6 +78,7 @@ class AdjudicateWidget(QWidget):
         self.figures = FiguresPanel(self.session)
         self.message = MessageBar()
         self.model = ConflictModel(self._name_of, self)
+        self.taken = TakenPanel(self.session, self._name_of)
         self._names: dict[str, str] = {}
         self._writing = False
         self.keys = Keys(KeyTable(), self._actions())
@@ -83,6 +87,7 @@ class AdjudicateWidget(QWidget):
         self.focus = FocusKeeper(self.session.viewer, self.keys.table, self, self.session.say)
         self.focus.watch(self)
         self.files.merged.connect(self.begin)
+        self.taken.looked_at.connect(self._look_at_taken)
         self.session.project_changed.connect(self._on_project)
         self.session.message.connect(self.message.say)
         self.session.messages_over.connect(self.message.forget)
@@ -144,7 +149,12 @@ class AdjudicateWidget(QWidget):
         inner.addLayout(rows)
         self.tabs = QTabWidget()
         self.tabs.addTab(conflicts, "Conflicts")
+        self.tabs.addTab(self.taken, "Taken")
         self.tabs.addTab(self.figures, "Figures")
+        self.blind = QCheckBox("Hide names")
+        self.blind.setToolTip("Say A and B for the two raters, so that it is decided without them")
+        self.blind.toggled.connect(self._on_blind)
+        self.tabs.setCornerWidget(self.blind)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 6, 8, 4)
         layout.addWidget(self.files)
@@ -181,10 +191,12 @@ class AdjudicateWidget(QWidget):
             self.session.say_error(error)
             return
         self.figures.show_figures(note["agreement"] if note else None)
+        self.taken.reload()
         self.work.begin()
 
     def _on_change(self, _sha256: str, _frame: int) -> None:
         self._soon.start(0)
+        self.taken.reload_soon()
 
     def _name_of(self, sha256: str) -> str:
         return self._names.get(sha256, sha256[:8])
@@ -194,8 +206,9 @@ class AdjudicateWidget(QWidget):
     def _show(self) -> None:
         work, conflict = self.work, self.work.current
         self._end_redraw()
-        if self.model.conflicts != work.open:
-            self.model.put(work.open)
+        named = [self._named(c) for c in work.open]
+        if self.model.conflicts != named:
+            self.model.put(named)
         total = work.decided + len(work.open)
         self.progress.setMaximum(max(1, total))
         self.progress.setValue(work.decided if total else 1)
@@ -209,6 +222,7 @@ class AdjudicateWidget(QWidget):
             self.layers.clear()
             return
         self.list.setCurrentIndex(self.model.index(work.position))
+        conflict = self._named(conflict)
         name = conflict.name.replace("_", " ")
         how = f": {kind_of_difference(conflict)}" if conflict.what == "structure" else ""
         self.what.setText(f"{conflict.what.capitalize()} “{name}”{how}")
@@ -222,13 +236,27 @@ class AdjudicateWidget(QWidget):
 
     def _draw(self, conflict: Conflict) -> None:
         """Draw both sides; the scan is shown now."""
-        if conflict != self.work.current:
+        if self._named(conflict) not in (self.model.at(self.work.position), self.taken.current):
             return
+        conflict = self._named(conflict)
         for side, rater in (("a", conflict.rater_a), ("b", conflict.rater_b)):
             record = self.work.structure(conflict, side)  # type: ignore[arg-type]
             self.layers.show(side, record, max(conflict.frame, 0), rater or side.upper())
         own = self.session.layers.layers if self.session.layers else []
         self.keys.bind(self.session.viewer, self.session.image, *own, *self.layers.layers.values())
+
+    def _look_at_taken(self, conflict: Conflict) -> None:
+        """Show what was taken without asking, with what the other rater has there."""
+        self._end_redraw()
+        self.scan.show(self._named(conflict), self.work.scan(conflict))
+
+    def _named(self, conflict: Conflict) -> Conflict:
+        """Return a conflict with the names of the raters, or without them if they are hidden."""
+        return replace(conflict, rater_a="", rater_b="") if self.blind.isChecked() else conflict
+
+    def _on_blind(self, hidden: bool) -> None:
+        self.taken.hide_names(hidden)
+        self._show()
 
     # Decisions
 

@@ -36,6 +36,10 @@ class ConflictModel(QAbstractListModel):
         self.conflicts = list(conflicts)
         self.endResetModel()
 
+    def at(self, row: int) -> Conflict | None:
+        """Return the conflict of a row."""
+        return self.conflicts[row] if 0 <= row < len(self.conflicts) else None
+
     def rowCount(self, _parent: QModelIndex | None = None) -> int:  # noqa: N802
         """Return how many there are."""
         return len(self.conflicts)

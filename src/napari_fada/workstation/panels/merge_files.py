@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from psygnal import Signal
 from qtpy.QtWidgets import (
+    QDoubleSpinBox,
     QFileDialog,
     QGridLayout,
     QHBoxLayout,
@@ -20,6 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_fada.records.merge import MergeCopying, MergeFinished, MergeProgress, merge_projects
+from napari_fada.records.merge_state import BOXES, OUTLINES
 from napari_fada.workstation.background import Broken, guarded
 from napari_fada.workstation.session import Session
 
@@ -59,6 +61,15 @@ class MergeFiles(QWidget):
             self.paths[name] = field
             for column, widget in enumerate((QLabel(title), field, browse)):
                 grid.addWidget(widget, row, column)
+        self.outlines = _share("outlines", OUTLINES)
+        self.boxes = _share("boxes without an outline", BOXES)
+        agree = QHBoxLayout()
+        for widget in (
+            *(QLabel("Agree from IoU"), self.outlines, QLabel("outlines")),
+            *(self.boxes, QLabel("boxes")),
+        ):
+            agree.addWidget(widget)
+        agree.addStretch(1)
         self.merge = QPushButton("Merge")
         self.merge.setToolTip("Make the merged project and open it here")
         self.merge.clicked.connect(self.start)
@@ -76,6 +87,7 @@ class MergeFiles(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(grid)
+        layout.addLayout(agree)
         layout.addLayout(buttons)
         layout.addWidget(self.progress)
         self._show_running(running=False)
@@ -102,7 +114,7 @@ class MergeFiles(QWidget):
         self._worker = create_worker(
             _work,
             *(Path(a), Path(b), Path(out).with_suffix(".fada")),
-            *(self._session.rater, self._cancel),
+            *(self._session.rater, self.outlines.value(), self.boxes.value(), self._cancel),
             _start_thread=False,
         )
         self._worker.yielded.connect(self._on_event)
@@ -127,7 +139,8 @@ class MergeFiles(QWidget):
             return
         self.open(Path(self.paths["out"].text().strip()).with_suffix(".fada"))
         self._session.say(
-            f"{end.scans} scans, {end.both} of them by both raters; {len(end.conflicts)} conflicts."
+            f"{end.scans} scans, {end.both} of them by both raters; {len(end.conflicts)} "
+            f"conflicts. Taken from A without asking: {end.taken}."
         )
 
     def open(self, path: Path) -> None:
@@ -165,5 +178,28 @@ class MergeFiles(QWidget):
         self._cancel.set()
 
 
-def _work(a: Path, b: Path, out: Path, rater: str, cancel: threading.Event) -> Any:
-    yield from guarded(iter(merge_projects(a, b, out, rater=rater, cancel=cancel)))
+def _share(of: str, default: float) -> QDoubleSpinBox:
+    field = QDoubleSpinBox()
+    field.setRange(0, 1)
+    field.setSingleStep(0.05)
+    field.setValue(default)
+    field.setToolTip(
+        f"Two {of} of a class that overlap by at least this agree, and the first rater's is taken; "
+        "less is a conflict"
+    )
+    return field
+
+
+def _work(
+    a: Path,
+    b: Path,
+    out: Path,
+    rater: str,
+    outlines: float,
+    boxes: float,
+    cancel: threading.Event,
+) -> Any:
+    steps = merge_projects(
+        *(a, b, out), rater=rater, threshold=outlines, box_threshold=boxes, cancel=cancel
+    )
+    yield from guarded(iter(steps))
