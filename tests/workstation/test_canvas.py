@@ -324,7 +324,7 @@ def test_nothing_is_recorded_while_another_layer_covers_the_scan(small: Bench, k
     assert [(r.uid, r.status) for r in small.kept()] == [(BOX.uid, "proposed")]
     assert len(small.layer("polygons").data) == 0
     ways = {label: does for label, _, does in asked[-1][1]}
-    assert ("Work on “other”" in ways) == (kind in ("image", "faint image", "colour", "pyramid"))
+    assert ("Work on “other”" in ways) == (kind in ("image", "faint image", "colour"))
     ways["Hide “other”"]()
     assert not other.visible
     assert small.session.canvas.text == ""
@@ -359,6 +359,16 @@ def test_an_image_around_the_scan_and_one_shown_again_count(small: Bench, tmp_pa
     first.visible = False
     drawn(small, ((5, 5), (5, 50), (50, 50)))
     assert len(small.kept()) == 1
+
+
+def test_thick_slices_are_no_frame(clip: Bench) -> None:
+    clip.viewer.dims.margin_left = (1, 0, 0)
+    asked = questions(clip)
+    drawn(clip, [(0, *c) for c in CORNERS])
+    assert clip.kept() == []
+    asked[-1][1][0][2]()
+    drawn(clip, [(0, *c) for c in CORNERS])
+    assert len(clip.kept()) == 1
 
 
 @pytest.mark.parametrize("how", ["eye", "opacity", "grid"])
@@ -465,7 +475,8 @@ def test_all_hidden_names_the_key_and_masks_may_be_hidden(small: Bench) -> None:
     small.session.canvas.name_key("H")
     small.session.layers.set_visible(False)
     assert small.session.canvas.text == "Annotations hidden, H shows them"
-    small.session.layers.set_visible(True)
+    assert not small.session.reviewing.accept_and_next()
+    assert all(layer.visible for layer in small.session.layers.layers)
     small.layer("masks").visible = False  # the outlines are seen
     assert small.session.canvas.text == ""
     small.session.reviewing.accept_and_next()

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from napari_fada.workstation import napari_private as private
+from napari_fada.workstation import scan_layers
 from napari_fada.workstation.covering import hiding, is_seen, other_images
 from napari_fada.workstation.desk import Busy
 from napari_fada.workstation.layer_pixels import LayerPixels
@@ -122,7 +123,9 @@ class Canvas:
         """
         return self.ask(frames, "Nothing was recorded.")
 
-    def ask(self, frames: Iterable[int] = (), so: str = "Nothing is recorded until then.") -> bool:
+    def ask(
+        self, frames: Iterable[int] = (), so: str = "Until that is settled nothing is recorded."
+    ) -> bool:
         """Say what keeps the scan from being seen, with ways out; True if nothing does."""
         found = self.found(frames)
         if found is not None and found is not LOST:  # that is said when the scan was closed
@@ -148,8 +151,10 @@ class Canvas:
 
     def uncover(self) -> list[str]:
         """Show what is hidden of the annotations; returns which of our layers that were."""
-        hidden = self.hidden()
+        hidden, layers = self.hidden(), self._session.layers
         with self._busy():
+            if hidden and not any(is_seen(layer) for layer in layers.layers):
+                layers.set_visible(True)  # as the key does that hid them
             for role in hidden:
                 self._show(role)
         if hidden:
@@ -173,6 +178,13 @@ class Canvas:
             )
         if (turned := frame_not_shown(viewer)) is not None:
             return turned
+        margins = (*viewer.dims.margin_left, *viewer.dims.margin_right)
+        if image.ndim > 2 and any(margins) and str(image.projection_mode) != "none":
+            return Hindrance(
+                "Thick slices: several frames are shown at once",
+                f"{name} is shown in thick slices, several frames at once.",
+                (("Show single frames", "", lambda: setattr(image, "projection_mode", "none")),),
+            )
         if not is_seen(image):
             return Hindrance(
                 "The scan is hidden",
@@ -183,7 +195,7 @@ class Canvas:
         if not over:
             return None
         names = ", ".join(f"“{layer.name}”" for layer in over)
-        can_be_scan = [x for x in over if x in other_images(viewer, image)][-1:]
+        can_be_scan = [x for x in other_images(viewer, image) if scan_layers.may_be_scan(x)][-1:]
         ways: list[Way] = [
             (
                 f"Hide {names}" if len(over) == 1 else f"Hide {len(over)} layers",
@@ -349,6 +361,7 @@ class Canvas:
     def _listen(self, layer: Any) -> None:
         layer.events.visible.connect(self.look)
         layer.events.opacity.connect(self.look)
+        layer.events.projection_mode.connect(self.look)
 
     def _on_reordered(self, _event: Any = None) -> None:
         """Keep the scan beneath its annotations."""

@@ -429,7 +429,7 @@ class CanvasText:
     def __init__(self, viewer: Any) -> None:
         overlays: Any = getattr(getattr(viewer, "canvas", None), "overlays", None)
         self._overlay = overlays.text if overlays is not None else viewer.text_overlay
-        self._users: tuple[str, bool] | None = None
+        self._users: tuple[Any, ...] | None = None
 
     @property
     def text(self) -> str:
@@ -442,11 +442,11 @@ class CanvasText:
         if text == self.text:
             return
         if self._users is None:
-            self._users = (overlay.text, overlay.visible)
-        if text:
-            overlay.text, overlay.visible = text, True
+            self._users = (overlay.text, overlay.visible, overlay.position)
+        if text:  # napari's notifications lie at the bottom
+            overlay.text, overlay.visible, overlay.position = text, True, "top_left"
         else:
-            overlay.text, overlay.visible = self._users
+            overlay.text, overlay.visible, overlay.position = self._users
             self._users = None
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from napari_fada.workstation import napari_private as private
+from napari_fada.workstation.desk import Level
 
 PLACE = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 """What says where the pixels of a layer are."""
@@ -52,7 +53,7 @@ class Placing:
         image: Any,
         layers: Iterable[Any],
         others: Callable[[], Iterable[Any]],
-        say: Callable[[str], object],
+        say: Callable[[str, Level], object],
     ) -> None:
         self._image, self._layers = image, list(layers)
         self._others, self._say = others, say
@@ -105,7 +106,7 @@ class Placing:
         """Say it once for what one drag moves again and again."""
         if not self._told:
             self._told = True
-            self._say(BACK.format(name=layer.name))
+            self._say(BACK.format(name=layer.name), "warning")
             private.later(self._forget)
 
     def _forget(self) -> None:

@@ -30,6 +30,11 @@ def image_layers(viewer: Any) -> list[Any]:
     return [layer for layer in reversed(viewer.layers) if isinstance(layer, Image)]
 
 
+def may_be_scan(layer: Any) -> bool:
+    """Tell whether an Image layer has the form of a scan: an image or frames, no pyramid."""
+    return layer.ndim in (2, 3) and not getattr(layer, "multiscale", False)
+
+
 def find_layer(viewer: Any, sha256: str) -> Any:
     """Return the Image layer that shows a scan already, if there is one."""
     for layer in image_layers(viewer):
