@@ -6,9 +6,13 @@ import gc
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -21,6 +25,15 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture
+def qtbot(qtbot: Any) -> Any:
+    """Wait with patience: pytest-qt gives up after five seconds, which a busy machine needs."""
+    for name in ("waitUntil", "waitSignal", "waitSignals"):
+        waits, most = getattr(qtbot, name), int(1000 * PATIENCE)
+        setattr(qtbot, name, partial(waits, timeout=most))
+    return qtbot
 
 
 def _folder(variable: str, default: Path) -> Path:

@@ -46,7 +46,7 @@ class Desk:
         self.widget.runner.engines = Engines(lambda _name: ScriptedEngine(table or answers()))
 
     def wait_for_run(self) -> None:
-        self.qtbot.waitUntil(self._at_rest, timeout=30000)
+        self.qtbot.waitUntil(self._at_rest)
 
     def _at_rest(self) -> bool:
         layers = self.session.layers

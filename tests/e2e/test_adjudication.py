@@ -51,7 +51,7 @@ def dock(desk, raters, tmp_path):
     widget.files.paths["b"].setText(str(raters["Ben"]))
     widget.files.paths["out"].setText(str(tmp_path / "both.fada"))
     widget.files.merge.click()
-    desk.qtbot.waitUntil(lambda: not widget.files.running, timeout=20000)
+    desk.qtbot.waitUntil(lambda: not widget.files.running)
     window = desk.viewer.window._qt_window
     window.show()
     window.activateWindow()
@@ -158,7 +158,7 @@ def pointed(desk, tmp_path):
     for side, path in zip("ab", paths, strict=True):
         widget.files.paths[side].setText(str(path))
     widget.files.merge.click()
-    desk.qtbot.waitUntil(lambda: not widget.files.running, timeout=20000)
+    desk.qtbot.waitUntil(lambda: not widget.files.running)
     yield widget
     widget.close_session()
 
@@ -232,7 +232,7 @@ def test_a_merge_that_cannot_be_made_says_why(desk, dock, raters):
     dock.files.paths["b"].setText(str(raters["Anna"]))
     dock.files.paths["out"].setText(str(raters["Anna"].with_name("third.fada")))
     dock.files.merge.click()
-    desk.qtbot.waitUntil(lambda: not dock.files.running, timeout=20000)
+    desk.qtbot.waitUntil(lambda: not dock.files.running)
     assert "merged with itself" in dock.message.text
     assert not raters["Anna"].with_name("third.fada").exists()
 
@@ -248,7 +248,7 @@ def test_agreeing_projects_leave_nothing_to_decide(desk, tmp_path):
     widget.files.paths["a"].setText(str(tmp_path / "a.fada"))
     widget.files.paths["b"].setText(str(tmp_path / "b.fada"))
     widget.files.merge.click()
-    desk.qtbot.waitUntil(lambda: not widget.files.running, timeout=20000)
+    desk.qtbot.waitUntil(lambda: not widget.files.running)
     assert widget.work.open == []
     assert "No conflict" in widget.what.text()
     assert len(desk.kept()) == 1

@@ -32,7 +32,7 @@ def listed(desk, tmp_path: Path):
 
 def settle(desk, worklist) -> None:
     ahead = desk.widget.ahead
-    desk.qtbot.waitUntil(lambda: worklist.at_rest and ahead.at_rest, timeout=30000)
+    desk.qtbot.waitUntil(lambda: worklist.at_rest and ahead.at_rest)
 
 
 def states(worklist) -> dict[str, str]:
@@ -42,7 +42,7 @@ def states(worklist) -> dict[str, str]:
 def show(desk, worklist, name: str) -> None:
     at = [item.name for item in worklist.model.items].index(name)
     worklist.table.open_row(at)
-    desk.qtbot.waitUntil(lambda: desk.session.scan.name == name, timeout=10000)
+    desk.qtbot.waitUntil(lambda: desk.session.scan.name == name)
     settle(desk, worklist)
 
 
@@ -88,7 +88,7 @@ def test_a_run_of_the_user_comes_first(desk, listed):
     show(desk, listed, NAMES[0])
     settings().prepare_next = True
     ahead.look()
-    desk.qtbot.waitUntil(lambda: ahead._reading.running, timeout=10000)
+    desk.qtbot.waitUntil(lambda: ahead._reading.running)
     assert desk.widget.start(("classify",), "replace")
     assert ahead._reading.cancelled.is_set()
     desk.wait_for_run()
@@ -127,7 +127,7 @@ def test_a_batch_is_paused_resumed_and_stopped(desk, listed):
     desk.answer(slow())
     queue = desk.widget.ahead.queue
     listed.batch.run.click()
-    desk.qtbot.waitUntil(lambda: queue.current is not None, timeout=10000)
+    desk.qtbot.waitUntil(lambda: queue.current is not None)
     listed.batch.pause.click()
     settle(desk, listed)
     assert queue.active
@@ -136,7 +136,7 @@ def test_a_batch_is_paused_resumed_and_stopped(desk, listed):
     before = states(listed)
     desk.answer()
     listed.batch.pause.click()
-    desk.qtbot.waitUntil(lambda: not queue.active, timeout=30000)
+    desk.qtbot.waitUntil(lambda: not queue.active)
     settle(desk, listed)
     assert "new" in before.values()
     assert set(states(listed).values()) == {"proposed"}
@@ -146,7 +146,7 @@ def test_a_stopped_batch_leaves_the_rest_new(desk, listed):
     desk.answer(slow())
     queue = desk.widget.ahead.queue
     listed.batch.run.click()
-    desk.qtbot.waitUntil(lambda: queue.current is not None, timeout=10000)
+    desk.qtbot.waitUntil(lambda: queue.current is not None)
     listed.batch.stop.click()
     settle(desk, listed)
     assert not queue.active

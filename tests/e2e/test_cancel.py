@@ -12,7 +12,7 @@ from napari_fada.workstation.runner import Engines
 def test_cancel_takes_effect(desk, qtbot):
     desk.answer(slow())
     desk.widget.run()
-    qtbot.waitUntil(lambda: desk.widget.phases.states["interpret"] == "running", timeout=30000)
+    qtbot.waitUntil(lambda: desk.widget.phases.states["interpret"] == "running")
     assert not desk.widget.phases.run_button.isEnabled()
     began = time.monotonic()
     desk.widget.phases.cancel_button.click()
@@ -26,7 +26,7 @@ def test_cancel_takes_effect(desk, qtbot):
 def test_cancel_of_a_child_process(desk, qtbot):
     desk.widget.runner.engines = Engines(lambda _name: hosted_slow_engine())
     desk.widget.run()
-    qtbot.waitUntil(lambda: desk.widget.phases.answer.toPlainText() != "", timeout=30000)
+    qtbot.waitUntil(lambda: desk.widget.phases.answer.toPlainText() != "")
     began = time.monotonic()
     desk.widget.runner.cancel()
     desk.wait_for_run()
@@ -38,7 +38,7 @@ def test_a_cancelled_second_run_takes_nothing_away(desk, qtbot):
     before = desk.kept()
     desk.answer(slow())
     desk.widget.start(("interpret", "classify", "map", "detect", "segment"), "replace")
-    qtbot.waitUntil(lambda: desk.widget.phases.states["interpret"] == "running", timeout=30000)
+    qtbot.waitUntil(lambda: desk.widget.phases.states["interpret"] == "running")
     desk.widget.runner.cancel()
     desk.wait_for_run()
     assert desk.kept() == before
@@ -48,7 +48,7 @@ def test_a_cancelled_second_run_takes_nothing_away(desk, qtbot):
 def test_only_one_run_at_a_time(desk, qtbot):
     desk.answer(slow())
     desk.widget.run()
-    qtbot.waitUntil(lambda: desk.widget.runner.running, timeout=30000)
+    qtbot.waitUntil(lambda: desk.widget.runner.running)
     assert not desk.widget.start(("detect",), "add")
     desk.widget.runner.cancel()
     desk.wait_for_run()

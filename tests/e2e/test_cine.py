@@ -55,8 +55,8 @@ def press(target, key):
 
 
 def finish(desk):
-    desk.qtbot.waitUntil(lambda: not desk.widget.carrier.running, timeout=60000)
-    desk.qtbot.waitUntil(lambda: desk.session.layers.settled, timeout=10000)
+    desk.qtbot.waitUntil(lambda: not desk.widget.carrier.running)
+    desk.qtbot.waitUntil(lambda: desk.session.layers.settled)
 
 
 def strip_of(desk) -> FrameStrip:
@@ -154,7 +154,7 @@ def test_flow_carries_structures_along_and_can_be_cancelled(clip):
     assert np.abs(np.array(moved.points) - np.array(square(82.0))).max() < 1
     clip.widget.frames.bar.reach.setValue(30)
     press(clip.viewer, "Alt-F")
-    clip.qtbot.waitUntil(lambda: bool(clip.kept(3)), timeout=60000)
+    clip.qtbot.waitUntil(lambda: bool(clip.kept(3)))
     assert is_shown(clip, clip.widget.frames.bar.stop)
     clip.qtbot.mouseClick(clip.widget.frames.bar.stop, Qt.MouseButton.LeftButton)
     finish(clip)

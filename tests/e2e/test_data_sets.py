@@ -21,7 +21,7 @@ from record_samples import box, make_reading
 
 
 def wait(desk, dialog):
-    desk.qtbot.waitUntil(lambda: not dialog.work.running, timeout=30000)
+    desk.qtbot.waitUntil(lambda: not dialog.work.running)
     return dialog.outcome.toPlainText()
 
 
@@ -95,7 +95,7 @@ def test_an_export_is_stopped_and_leaves_nothing_to_be_seen(judged, tmp_path, mo
     dialog = judged.widget.project.show_dialog(ExportDialog)
     dialog.place.line.setText(str(tmp_path / "out"))
     dialog.go.click()
-    judged.qtbot.waitUntil(lambda: "Images: 1" in dialog.work.text.text(), timeout=20000)
+    judged.qtbot.waitUntil(lambda: "Images: 1" in dialog.work.text.text())
     dialog.work.cancel.click()
     assert "Nothing was written" in wait(judged, dialog)
     assert not (tmp_path / "out").exists()

@@ -47,7 +47,6 @@ def test_what_is_typed_in_the_report_is_kept(desk, qtbot):
     field.setPlainText("22 weeks, by the sonographer")
     qtbot.waitUntil(
         lambda: desk.session.report().expert_fields.get("gestational_age") is not None,
-        timeout=5000,
     )
     report = desk.session.report()
     assert report.fields["gestational_age"] == "22 weeks, by the sonographer"

@@ -17,7 +17,7 @@ def export(desk, out, form="fada", *, proposals=False):
     dialog.form.proposals.setChecked(proposals)
     dialog.place.line.setText(str(out))
     dialog.go.click()
-    desk.qtbot.waitUntil(lambda: not dialog.work.running, timeout=20000)
+    desk.qtbot.waitUntil(lambda: not dialog.work.running)
     return dialog
 
 

@@ -67,7 +67,7 @@ def test_the_childs_process_is_killed(desk, qtbot):
     desk.session.project.edit(desk.session.scan.sha256, 0, add=[mine])
     desk.widget.runner.engines = Engines(lambda _name: hosted_slow_engine())
     desk.widget.start(("interpret", "classify", "map", "detect", "segment"), "add")
-    qtbot.waitUntil(lambda: "as" in desk.widget.phases.answer.toPlainText(), timeout=30000)
+    qtbot.waitUntil(lambda: "as" in desk.widget.phases.answer.toPlainText())
     engine = desk.widget.runner.engines.current
     os.kill(engine.pid, signal.SIGKILL)
     desk.wait_for_run()
@@ -79,7 +79,7 @@ def test_the_childs_process_is_killed(desk, qtbot):
     assert len([r for r in desk.kept() if r.source == "expert"]) == 2
 
     desk.widget.start(("interpret", "classify"), "add")
-    qtbot.waitUntil(lambda: desk.widget.phases.states["classify"] == "done", timeout=30000)
+    qtbot.waitUntil(lambda: desk.widget.phases.states["classify"] == "done")
     desk.wait_for_run()
 
 
@@ -99,7 +99,7 @@ def test_editing_goes_on_during_a_run(desk, qtbot):
     table["segment"] = Script(table["segment"], delay=0.02)
     desk.answer(table)
     desk.widget.run()
-    qtbot.waitUntil(lambda: desk.widget.phases.states["segment"] == "running", timeout=30000)
+    qtbot.waitUntil(lambda: desk.widget.phases.states["segment"] == "running")
     layer = desk.layer("polygons")
     layer.add(np.array([[10, 10], [10, 60], [60, 10]]), shape_type="polygon")
     assert [r.source for r in desk.kept()] == ["expert"]

@@ -33,7 +33,7 @@ def test_scrolling_during_a_run(clip, qtbot):
     clip.answer(slow(0.005))
     clip.viewer.dims.set_point(0, 1)
     clip.widget.run()
-    qtbot.waitUntil(lambda: clip.widget.phases.states["interpret"] == "running", timeout=30000)
+    qtbot.waitUntil(lambda: clip.widget.phases.states["interpret"] == "running")
     clip.viewer.dims.set_point(0, 3)
     clip.wait_for_run()
     assert [len(clip.kept(f)) for f in range(4)] == [0, 3, 0, 0]

@@ -19,7 +19,7 @@ def wait_at(desk, phase):
     def waits():
         return desk.widget.runner.waiting == phase and desk.session.layers.settled
 
-    desk.qtbot.waitUntil(waits, timeout=30000)
+    desk.qtbot.waitUntil(waits)
 
 
 def stale(desk):

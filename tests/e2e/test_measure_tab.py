@@ -150,7 +150,7 @@ def test_numbers_follow_the_outline(measuring):
         session.scan.sha256, 0, replace={record.uid: replace(record, points=head(60, 48).points)}
     )
     session.refresh()
-    measuring.qtbot.waitUntil(lambda: rows(panel)["HC (head)"][0] == "170.2 mm", timeout=5000)
+    measuring.qtbot.waitUntil(lambda: rows(panel)["HC (head)"][0] == "170.2 mm")
 
 
 def test_a_report_that_does_not_fit_is_told(measuring):
@@ -355,7 +355,7 @@ def test_depth_ticks_are_proposed_and_count_when_they_are_confirmed(desk, tmp_pa
     desk.widget.tabs.setCurrentWidget(panel)
     panel.measure()
     row = panel.scaling
-    desk.qtbot.waitUntil(lambda: not row.confirm.isHidden(), timeout=10000)
+    desk.qtbot.waitUntil(lambda: not row.confirm.isHidden())
     assert "0.2083 mm a pixel, depth ticks at the edge (proposed" in row.proposed.text()
     assert row.told.text() == NO_SCALE  # a proposal is no scale
     assert panel.measured.get("hc") is None
@@ -393,13 +393,13 @@ def test_the_ticks_go_with_their_scan(desk, tmp_path):
     session, row = desk.session, desk.widget.measures.scaling
     assert session.open_path(path)
     row.from_ticks()
-    desk.qtbot.waitUntil(lambda: TICKS in desk.viewer.layers, timeout=10000)
+    desk.qtbot.waitUntil(lambda: TICKS in desk.viewer.layers)
     other = tmp_path / "plain.png"
     Image.fromarray(with_ticks()[:, 60:]).save(other)
     assert session.open_path(other)
     assert TICKS not in desk.viewer.layers
     row.from_ticks()
-    desk.qtbot.waitUntil(lambda: row.search.found(session.scan) == (), timeout=10000)
+    desk.qtbot.waitUntil(lambda: row.search.found(session.scan) == ())
     assert "No depth ticks were found" in desk.widget.message.text
 
 
@@ -416,6 +416,6 @@ def test_a_scan_that_cannot_be_read_is_looked_at_once_for_ticks(qtbot):
     search = TickSearch(lambda: ended.append(search.found(scan)))
     scan = SimpleNamespace(sha256="a" * 64, frame=frame)
     search.start(scan, 3)
-    qtbot.waitUntil(lambda: bool(ended), timeout=5000)
+    qtbot.waitUntil(lambda: bool(ended))
     assert (ended, looked) == ([()], [3])  # no ticks, and no reason to look again
     search.close()

@@ -67,7 +67,7 @@ def test_an_idle_model_gives_its_memory_back_and_returns(open_desk: Any) -> None
     settings().unload_minutes = 1
     assert engine.idle_seconds == 60
     engine.idle_seconds = 0.01  # as if the minute were over
-    desk.qtbot.waitUntil(lambda: engine.rest is not None, timeout=20_000)
+    desk.qtbot.waitUntil(lambda: engine.rest is not None)
     desk.qtbot.waitUntil(lambda: "fada-mini: unloaded to free" in str(desk.viewer.status))
     assert "MB; loads again on use" in desk.widget.source.models.toolTip()
     engine.idle_seconds = 600

@@ -91,7 +91,7 @@ def panel(desk, stick, hub):  # noqa: ARG001 - the folders are there before the 
 
 
 def rest(desk, panel) -> None:
-    desk.qtbot.waitUntil(lambda: panel.at_rest and bool(panel.list.rows.rows), timeout=60000)
+    desk.qtbot.waitUntil(lambda: panel.at_rest and bool(panel.list.rows.rows))
 
 
 def states(panel) -> dict[str, str]:
@@ -191,8 +191,8 @@ def test_cancel_a_download_and_go_on(desk, panel, hub):
     panel.list.choose("mirrored")
     press(desk, panel, "download")
     answer(desk, panel, "Download")
-    desk.qtbot.waitUntil(lambda: "of 10 MB" in panel.work.text.text(), timeout=30000)
-    desk.qtbot.waitUntil(lambda: panel.work.text.text().startswith("2 MB"), timeout=30000)
+    desk.qtbot.waitUntil(lambda: "of 10 MB" in panel.work.text.text())
+    desk.qtbot.waitUntil(lambda: panel.work.text.text().startswith("2 MB"))
     desk.qtbot.mouseClick(panel.work.cancel, Qt.MouseButton.LeftButton)
     rest(desk, panel)
     assert "goes on from there" in panel.message.text

@@ -51,12 +51,12 @@ def test_a_slow_drive_shows_it_and_holds_nothing_up(desk, qtbot, monkeypatch):
     draw(desk, 30)
     assert boxes(desk) == len(desk.kept()) == 2
     saved = desk.widget.saved
-    qtbot.waitUntil(lambda: "Saving 2 edits" in saved.text(), timeout=20000)
+    qtbot.waitUntil(lambda: "Saving 2 edits" in saved.text())
     assert "saved" not in saved.text()
     draw(desk, 60)  # the window goes on meanwhile
-    qtbot.waitUntil(lambda: "Saving 3 edits" in saved.text(), timeout=20000)
+    qtbot.waitUntil(lambda: "Saving 3 edits" in saved.text())
     answer.set()
-    qtbot.waitUntil(lambda: saved.text() == "Every edit is saved.", timeout=20000)
+    qtbot.waitUntil(lambda: saved.text() == "Every edit is saved.")
 
 
 def test_a_drive_that_refuses_is_told(desk, qtbot, monkeypatch):
@@ -66,7 +66,7 @@ def test_a_drive_that_refuses_is_told(desk, qtbot, monkeypatch):
     monkeypatch.setattr(flushing, "sync", failing)
     draw(desk)
     label = desk.widget.saved
-    qtbot.waitUntil(lambda: "1 edit NOT saved: Input/output" in label.text(), timeout=20000)
+    qtbot.waitUntil(lambda: "1 edit NOT saved: Input/output" in label.text())
 
 
 def test_a_folder_that_is_gone_and_comes_back(desk, qtbot):
@@ -80,7 +80,7 @@ def test_a_folder_that_is_gone_and_comes_back(desk, qtbot):
     text = desk.widget.message.text
     assert "no longer at" in text
     assert "2 edits wait" in text
-    qtbot.waitUntil(lambda: "2 edits NOT in the project" in desk.widget.saved.text(), timeout=9000)
+    qtbot.waitUntil(lambda: "2 edits NOT in the project" in desk.widget.saved.text())
     # Whoever finds the file where it is now finds all that was made before.
     assert len(kept_in(shutil.copy(away, away.with_name("found.fada")), desk)) == 1
     button(desk, "Try again").click()  # still gone: asked again, nothing lost
@@ -89,7 +89,7 @@ def test_a_folder_that_is_gone_and_comes_back(desk, qtbot):
     button(desk, "Try again").click()
     assert "are in the project now" in desk.widget.message.text
     assert boxes(desk) == len(desk.kept()) == len(kept_in(path, desk)) == 3
-    qtbot.waitUntil(lambda: desk.widget.saved.text() == "Every edit is saved.", timeout=9000)
+    qtbot.waitUntil(lambda: desk.widget.saved.text() == "Every edit is saved.")
 
 
 def test_a_project_that_was_deleted_is_saved_elsewhere(desk, tmp_path):
@@ -350,7 +350,7 @@ def test_a_damaged_project_is_refused_with_choices(desk, tmp_path, qtbot, choice
         "New project",
     ]
     button(desk, choice).click()
-    qtbot.waitUntil(lambda: desk.session.project.path == tmp_path / name, timeout=20000)
+    qtbot.waitUntil(lambda: desk.session.project.path == tmp_path / name)
     assert "study.fada was not touched" in desk.widget.message.text
     assert path.read_bytes() == before
     assert desk.session.project.check() == []
@@ -380,12 +380,12 @@ def test_saving_what_can_be_read_shows_progress_and_can_be_cancelled(
     mine = desk.session.project.path
     desk.session.open_project(path)
     button(desk, "Save what can be read").click()
-    qtbot.waitUntil(lambda: "Reading scans" in desk.widget.message.text, timeout=20000)
+    qtbot.waitUntil(lambda: "Reading scans" in desk.widget.message.text)
     draw(desk)  # work goes on in the project that is open
     assert len(kept_in(mine, desk)) == 1
     button(desk, "Cancel").click()
     go.set()
-    qtbot.waitUntil(lambda: "Cancelled. No file" in desk.widget.message.text, timeout=20000)
+    qtbot.waitUntil(lambda: "Cancelled. No file" in desk.widget.message.text)
     assert not list(tmp_path.glob("*rescued*"))
     assert desk.session.project.path == mine
 
@@ -396,7 +396,7 @@ def test_another_project_opened_meanwhile_is_not_taken_away(desk, tmp_path, qtbo
     button(desk, "Save what can be read").click()
     assert desk.session.open_project(tmp_path / "another.fada")
     go.set()
-    qtbot.waitUntil(lambda: "Another project is open" in desk.widget.message.text, timeout=20000)
+    qtbot.waitUntil(lambda: "Another project is open" in desk.widget.message.text)
     assert desk.session.project.path == tmp_path / "another.fada"
     button(desk, "Open it").click()
     assert desk.session.project.path == tmp_path / "study rescued.fada"
@@ -413,4 +413,4 @@ def test_opening_a_project_makes_a_copy_of_it(desk, tmp_path, qtbot):
     path = tmp_path / "study.fada"
     Project.open(path).close()
     assert desk.session.open_project(path)
-    qtbot.waitUntil(lambda: len(backups.backups(path)) == 1, timeout=20000)
+    qtbot.waitUntil(lambda: len(backups.backups(path)) == 1)

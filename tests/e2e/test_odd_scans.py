@@ -47,7 +47,7 @@ def odd(desk, tmp_path):
 
 def settle(desk, worklist):
     ahead = desk.widget.ahead
-    desk.qtbot.waitUntil(lambda: worklist.at_rest and ahead.at_rest, timeout=30000)
+    desk.qtbot.waitUntil(lambda: worklist.at_rest and ahead.at_rest)
 
 
 def say(desk, name, text):
@@ -97,7 +97,7 @@ def test_the_scan_that_does_not_fit_has_a_badge_and_says_why(desk, odd):
     assert "does not fit" in spoken
     # Mended: the badge goes without being asked for.
     say(desk, "c.png", "17 weeks")
-    desk.qtbot.waitUntil(lambda: not item(odd, "c.png").odd, timeout=10000)
+    desk.qtbot.waitUntil(lambda: not item(odd, "c.png").odd)
     settle(desk, odd)
     assert badge(odd, "c.png") == 0
 
@@ -124,14 +124,14 @@ def test_an_age_is_kept_with_the_scan_and_looked_at_first(desk, odd):
     assert panel.age() == GestationalAge(210, "typed")
     assert panel.told_age.text() == "Age 30+0 weeks (typed)"
     assert "HC 141.8 mm lies below" in panel.odd.text()
-    desk.qtbot.waitUntil(lambda: bool(item(odd, "b.png").odd), timeout=10000)
+    desk.qtbot.waitUntil(lambda: bool(item(odd, "b.png").odd))
     dialog = panel.show_growth()
     assert dialog.entry.origin.currentText() == "kept with the scan"
     assert dialog.entry.age == GestationalAge(210, "typed")
     dialog.keep.click()  # forgets it
     assert panel.age() is None
     assert panel.told_age.text() == ""
-    desk.qtbot.waitUntil(lambda: not item(odd, "b.png").odd, timeout=10000)
+    desk.qtbot.waitUntil(lambda: not item(odd, "b.png").odd)
 
 
 def test_no_date_is_kept(desk, odd):

@@ -366,7 +366,7 @@ def test_an_edit_shows_in_exactly_its_variants(writing, tmp_path):
     dialog.form.choose("fada")
     dialog.go.click()
     file = tmp_path / "out" / "fada.jsonl"
-    desk.qtbot.waitUntil(file.exists, timeout=20000)
+    desk.qtbot.waitUntil(file.exists)
     lines = [json.loads(line) for line in file.read_bytes().split(b"\n") if line]
     told = {
         line["meta"]["variant"]: json.loads(line["messages"][1]["content"][0]["text"])

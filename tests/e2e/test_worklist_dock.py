@@ -47,7 +47,7 @@ def listed(desk, folder):
 
 def settle(desk, worklist) -> None:
     ahead = desk.widget.ahead
-    desk.qtbot.waitUntil(lambda: worklist.at_rest and ahead.at_rest, timeout=30000)
+    desk.qtbot.waitUntil(lambda: worklist.at_rest and ahead.at_rest)
 
 
 def choose(combo, value) -> None:
@@ -67,7 +67,7 @@ def row(worklist, name: str) -> int:
 
 def open_name(desk, worklist, name: str) -> None:
     worklist.table.open_row(row(worklist, name))
-    desk.qtbot.waitUntil(lambda: desk.session.scan.name == name, timeout=10000)
+    desk.qtbot.waitUntil(lambda: desk.session.scan.name == name)
     settle(desk, worklist)
 
 
@@ -333,7 +333,7 @@ def test_thousands_of_rows_cost_what_is_seen(desk, tmp_path, monkeypatch):
     Worklist(desk.session.project).add([scans])
     worklist = show_worklist(desk.viewer)
     worklist.files.cancel()
-    desk.qtbot.waitUntil(lambda: worklist.model.rowCount() == 3001, timeout=20000)
+    desk.qtbot.waitUntil(lambda: worklist.model.rowCount() == 3001)
     asked: set[int] = set()
     original = WorklistModel.data
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ import pytest
 from napari_fada.engines.host import HostedEngine, Spec
 from napari_fada.engines.protocol import Completion, Engine, Prompt, Token
 from napari_fada.errors import EngineError, ModelError
+from waiting import wait_until
 
 IMAGE = np.zeros((60, 80, 3), np.uint8)
 posix_only = pytest.mark.skipif(os.name != "posix", reason="signals")
@@ -42,13 +43,6 @@ def ask(engine: Engine, *texts: str, cancel: threading.Event | None = None) -> l
         assert tuple(streamed) == answer.tokens
         assert "".join(token.text for token in streamed) == answer.text
     return answers
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.01)
-    return condition()
 
 
 def is_gone(pid: int) -> bool:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import gc
 import threading
-import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import psutil
@@ -15,6 +14,7 @@ import pytest
 from napari_fada.engines.host import HostedEngine, Rest, Spec
 from napari_fada.engines.protocol import Completion, Prompt
 from napari_fada.errors import EngineError, ModelError
+from waiting import wait_until
 
 IMAGE = np.zeros((60, 80, 3), np.uint8)
 SPEC = Spec("host_scripts:engine")
@@ -44,13 +44,6 @@ def ask(engine: HostedEngine, text: str = "") -> str:
     *_, answer = engine.ask(IMAGE, [Prompt("free", text)])
     assert isinstance(answer, Completion)
     return answer.text
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.01)
-    return condition()
 
 
 def test_it_is_unloaded_after_its_time_and_loads_again_on_use(

@@ -160,6 +160,6 @@ def test_rulers_of_real_machines_are_found(data_dir: Path) -> None:
 def test_scans_without_a_ruler_give_none(data_dir: Path) -> None:
     with (data_dir / "hc18" / "measurements.csv").open() as file:
         names = [row[next(k for k in row if "file" in k.lower())] for row in csv.DictReader(file)]
-    assert len(names) == 690
-    for name in names[::10]:
+    assert len(names) >= 690
+    for name in names[:: len(names) // 40]:
         assert find_ticks(grey(data_dir / "hc18" / "images" / Path(name).name)) == (), name
