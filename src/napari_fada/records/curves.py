@@ -8,7 +8,8 @@ The rule is local: a side is bent by its own two corners and the next one on eit
 nothing else, so that a corner that is dragged, added or painted away changes the outline beside
 it only. At a corner the curve has the direction of the circle through it and its two neighbours.
 It stays straight where corners lie on a line, between real corners (rectangles and triangles stay
-what they are) and along the traced border of a mask, whose pixels come out again exactly.
+what they are), where the edge of the image cuts a structure off, and along the traced border of a
+mask, whose pixels come out again exactly.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ SHARP = np.radians((30.0, 40.0))
 second on it is real, and between them it goes from one to the other."""
 FLAT, FINE = 0.02, 0.0005
 """Pixels by which the sides that a curve is drawn with may leave it; and where it is measured."""
+CUT = 1.5
+"""Times its neighbours' length from which on a side along a row or column is a cut."""
+_ON_LINE = 1e-5
 _LEAST = 5
 """Corners that a curve needs: a triangle and a quadrilateral are what they are."""
 _TRIES = 4
@@ -56,7 +60,7 @@ def curve(ring: Ring, flat: float = FLAT) -> Ring:
     corners = corners[(corners != np.roll(corners, -1, axis=0)).any(axis=1)]
     if len(corners) < _LEAST:
         return ring
-    straight = traced_sides(corners)
+    straight = traced_sides(corners) | _run_sides(corners)
     if straight.all():
         return ring
     for _ in range(_TRIES):
@@ -84,6 +88,23 @@ def traced_sides(corners: Points) -> Flags:
     square = (along[:, 0] == 0) | (along[:, 1] == 0) | (along[:, 0] == along[:, 1])
     found = on_border & np.roll(on_border, -1) & square
     out: Flags = found & (np.roll(found, 1) | np.roll(found, -1))
+    return out
+
+
+def _run_sides(corners: Points) -> Flags:
+    """Tell which sides are straight runs: where corners lie on a line, and cuts at an image's edge.
+
+    Such a cut runs along a row or a column and is longer than the sides beside it.
+    """
+    along = np.roll(corners, -1, axis=0) - corners
+    length = np.hypot(*along.T)
+    before, last = np.roll(along, 1, axis=0), np.roll(length, 1)
+    area = before[:, 0] * along[:, 1] - before[:, 1] * along[:, 0]
+    onward = (before * along).sum(axis=1) > 0
+    on_line = onward & (np.abs(area) < _ON_LINE * last * length)
+    level = (np.abs(along) < _ON_LINE * length[:, None]).any(axis=1)
+    cut = level & (length > CUT * last) & (length > CUT * np.roll(length, -1))
+    out: Flags = on_line | np.roll(on_line, -1) | cut
     return out
 
 
