@@ -143,7 +143,8 @@ def test_what_a_run_has_found_so_far_is_shown_as_it_will_stand(bench):
     assert shown(bench, "boxes") == [((100.0, 100.0), (300.0, 250.0))]
 
 
-def test_merged_structures_have_one_box_whatever_is_chosen(bench):
+@pytest.mark.parametrize("active", ["polygons", "boxes"])
+def test_merged_structures_have_one_box_whatever_is_chosen(bench, active):
     other = tuple((x + 150, y + 10) for x, y in RING)
     bench.propose(
         *(Annotation("Brain", "polygon", ring) for ring in (RING, other)),
@@ -152,7 +153,8 @@ def test_merged_structures_have_one_box_whatever_is_chosen(bench):
             for r in (RING, other)
         ),
     )
-    bench.session.layers.select([a.uid for a in bench.kept()])
+    bench.viewer.layers.selection.active = bench.layer(active)
+    bench.session.reviewing.choose([a.uid for a in bench.kept()])
     ShapeTools(bench.session).merge()
     assert [a.kind for a in bench.kept()] == ["polygon", "box"]
     assert kept(bench, "box") == kept(bench, "polygon") == [((100.0, 100.0), (450.0, 260.0))]

@@ -98,6 +98,9 @@ class ShapeTools:
         """Make one of the selected structures; without a selection, of those of a class."""
         session = self._session
         found = targets.selected(session, "polygon", "box")
+        chosen = set(session.reviewing.selected)
+        if chosen.issuperset(r.uid for r in found):  # a structure may have a shape in two layers
+            found = [r for r in targets.here(session, "polygon", "box") if r.uid in chosen]
         if not found:
             mine = targets.here(session, "polygon")
             found = [r for r in mine if r.category == session.active_class]
