@@ -159,11 +159,10 @@ class AnnotateWidget(QWidget):
 
     def _connect(self) -> None:
         session, runner = self.session, self.runner
-        session.message.connect(self.message.say)
+        self.message.hear(session)
         session.question.connect(self.message.ask)
         session.offered.connect(self.message.offer)
         session.question_over.connect(self.message.withdraw)
-        session.messages_over.connect(self.message.forget)
         session.safety.ask_where = self.project.ask_where
         session.reviewing.signing.show_conflict = lambda c: show_conflict(session.viewer, c)
         session.scan_changed.connect(self._on_scan)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
+from typing import Any
 
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
@@ -81,6 +83,13 @@ class MessageBar(QFrame):
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.dismiss)
         self.hide()
+
+    def hear(self, session: Any) -> None:
+        """Show what a session says, as long as this is there: a dock may be taken away."""
+        heard = ((session.message, self.say), (session.messages_over, self.forget))
+        for signal, does in heard:
+            signal.connect(does)
+        self.destroyed.connect(partial(_unhear, heard))
 
     @property
     def text(self) -> str:
@@ -215,3 +224,8 @@ class MessageBar(QFrame):
         """Fit the text to the new width."""
         super().resizeEvent(event)  # type: ignore[arg-type]
         self._fit()
+
+
+def _unhear(heard: Iterable[tuple[Any, Callable[..., object]]], *_: object) -> None:
+    for signal, does in heard:
+        signal.disconnect(does, missing_ok=True)
