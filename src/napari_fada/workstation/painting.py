@@ -62,18 +62,40 @@ class Painting:
 
     def words(self) -> str:
         """Return what the brush paints, empty if it is not in the hand."""
+        what, place = self._what()
+        if not what:
+            return ""
+        what += f" ({place[0]} of {place[1]})" if place else ""
+        return (
+            f"The brush erases (X: it paints {what})."
+            if self.erases
+            else (f"The brush paints {what}.")
+        )
+
+    def short(self) -> str:
+        """Return the same in few letters."""
+        what, place = self._what()
+        if not what:
+            return ""
+        what = what.removeprefix("a ") + (f" {place[0]}/{place[1]}" if place else "")
+        return "Brush erases" if self.erases else f"Brush: {what}"
+
+    @property
+    def erases(self) -> bool:
+        """Whether the brush takes pixels away."""
+        masks = self._masks
+        return masks is not None and masks.layer.selected_label == 0
+
+    def _what(self) -> tuple[str, tuple[int, int] | None]:
+        """Return what is painted, and which of how many of its class on this frame."""
         masks = self._masks
         if masks is None or not self.in_hand:
-            return ""
+            return "", None
         name, record = self._session.active_class, masks.painted()
-        what = f"a new {name}"
-        if record is not None:
-            mine = [r.uid for r in masks.outlines() if r.category == name]
-            among = f" ({mine.index(record.uid) + 1} of {len(mine)})" if len(mine) > 1 else ""
-            what = f"{name}{among}"
-        if masks.layer.selected_label == 0:
-            return f"The brush erases (X: it paints {what})."
-        return f"The brush paints {what}."
+        if record is None:
+            return f"a new {name}", None
+        mine = [r.uid for r in masks.outlines() if r.category == name]
+        return name, (mine.index(record.uid) + 1, len(mine)) if len(mine) > 1 else None
 
     def _tell(self) -> None:
         self.changed.emit()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QApplication,
     QHBoxLayout,
@@ -132,8 +132,6 @@ class AnnotateWidget(QWidget):
         self.counts = Told()
         self.brush = Told()
         self.brush.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.brush.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self.brush.setToolTip("What the brush paints on the masks")
         self.saved = SavedLabel(self.session)
         notice = QLabel(NOTICE)
         tone(notice, "notice")
@@ -146,12 +144,10 @@ class AnnotateWidget(QWidget):
         inner.addWidget(self.tabs, 1)
         told = QHBoxLayout()
         told.addWidget(self.counts)
-        told.addWidget(self.saved, 1)
+        told.addWidget(self.brush, 1)
+        told.addWidget(self.saved)
         inner.addLayout(told)
-        below = QHBoxLayout()
-        below.addWidget(notice)
-        below.addWidget(self.brush, 1)
-        inner.addLayout(below)
+        inner.addWidget(notice)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         self.column = Column(content, WIDTH)
@@ -344,7 +340,9 @@ class AnnotateWidget(QWidget):
         self.counts.setText(f"{frame}{len(here) - expert} proposed, {expert} by an expert.")
 
     def _show_brush(self) -> None:
-        self.brush.setText(self.session.painting.words())
+        painting = self.session.painting
+        self.brush.setText(painting.short())
+        self.brush.setToolTip(painting.words())
 
     def _look_for_others(self) -> None:
         """See whether another window changed the project."""
