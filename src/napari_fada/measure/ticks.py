@@ -220,6 +220,7 @@ def _fit(profile: NDArray[np.float64]) -> _Fit | None:
     y = np.array([_centre(profile, p) for p in peaks])
     gaps = np.diff(y)
     best: _Fit | None = None
+    tried: set[float] = set()
     for period in np.unique(np.round(gaps[gaps >= _LEAST_PERIOD], 1)):
         if len(profile) / period < _LEAST_TICKS:
             continue
@@ -227,7 +228,10 @@ def _fit(profile: NDArray[np.float64]) -> _Fit | None:
         near = gaps[np.abs(gaps - period) <= max(1.5, 0.03 * period)]
         if len(near) < (_LEAST_TICKS - 1) / 2:
             continue
-        fit = _regress(y, float(near.mean()), profile)
+        if (about := float(near.mean())) in tried:
+            continue
+        tried.add(about)
+        fit = _regress(y, about, profile)
         if fit is not None and (best is None or len(fit.places) > len(best.places)):
             best = fit
     return best
@@ -244,11 +248,14 @@ def _regress(y: NDArray[np.float64], period: float, profile: NDArray[np.float64]
     for _ in range(3):
         if on.sum() < _LEAST_TICKS:
             return None
-        slope, origin = np.polyfit(steps[on], y[on], 1)
+        slope, origin = _straight(steps[on], y[on])
         if slope < _LEAST_PERIOD:
             return None
+        before = steps, on
         steps = np.round((y - origin) / slope)
         on = np.abs(y - origin - steps * slope) <= _OFF
+        if (on == before[1]).all() and (steps[on] == before[0][on]).all():
+            break  # the line stays as it is
     if len(set(steps[on])) < max(_LEAST_TICKS, on.sum()):
         return None
     slope, origin, rms = _line(steps[on], y[on])
@@ -286,8 +293,18 @@ def _regress(y: NDArray[np.float64], period: float, profile: NDArray[np.float64]
 
 def _line(steps: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float, float]:
     """Return slope, origin and root mean square of the rest of a line through ticks."""
-    slope, origin = np.polyfit(steps, y, 1)
-    return float(slope), float(origin), float(np.sqrt(np.mean((y - origin - steps * slope) ** 2)))
+    slope, origin = _straight(steps, y)
+    rest = y - origin - steps * slope
+    return slope, origin, math.sqrt(float(rest @ rest) / len(rest))
+
+
+def _straight(steps: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
+    """Return slope and origin by least squares; there are thousands of these to a scan."""
+    middle, height = float(steps.sum()) / len(steps), float(y.sum()) / len(y)
+    off = steps - middle
+    spread = float(off @ off)
+    slope = float(off @ (y - height)) / spread if spread else 0.0
+    return slope, height - slope * middle
 
 
 def _centre(profile: NDArray[np.float64], peak: int) -> float:
