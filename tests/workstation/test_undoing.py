@@ -247,6 +247,20 @@ def test_copies_to_many_frames_go_at_once_and_that_is_said(clip):
     assert {f for f, rs in session.records.items() if rs} == {0, 1, 2, 3}
 
 
+def test_undo_goes_back_to_a_frame_that_was_left_by_a_key(clip):
+    session = clip.session
+    session.go_to_frame(0)
+    draw(session, box())
+    sha = session.scan.sha256
+    act = session.project.own_last(sha, 0)
+    assert session.undoing.leave(sha, 0)
+    session.go_to_frame(3)
+    session.undo()
+    assert session.frame == 0
+    assert not session.project.is_standing(act.act)
+    assert clip.said[-1][0].startswith("Back to ")
+
+
 def _copy(session, frames):
     from napari_fada.records.cine import carry
 

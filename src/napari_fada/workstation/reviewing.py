@@ -247,6 +247,7 @@ class Reviewing:
             return False
         left = session.project.unseen(session.scan.sha256)
         if left:
+            session.undoing.leave(session.scan.sha256, session.frame)
             session.go_to_frame(min(left))
             session.say(f"What you looked at is accepted. {len(left)} frames are left.")
         return True
