@@ -123,6 +123,18 @@ def test_frames_that_were_never_shown_are_counted_and_asked_about(carried):
     assert carried.over[-1] == carried.asked[-1][1]
 
 
+def test_after_an_undo_it_is_asked_anew_and_what_is_signed_is_not(carried):
+    doing, asked = carried.session.reviewing, carried.asked
+    doing.accept_and_next()
+    doing.accept_and_next()
+    doing.accept_and_next()  # it is finished, and was asked about
+    assert len(asked) == 1
+    carried.session.undo()
+    assert statuses(carried) == ["proposed"] * 5
+    assert not doing.accept_and_next()
+    assert len(asked) == 2
+
+
 def test_a_look_at_one_of_them_asks_anew(carried):
     doing = carried.session.reviewing
     doing.accept_and_next()

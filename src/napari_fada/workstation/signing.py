@@ -15,6 +15,7 @@ from napari_fada.errors import FadaError
 from napari_fada.records import conflicts, linking, review
 from napari_fada.records.completeness import missing_in_scan
 from napari_fada.records.conflicts import Conflict
+from napari_fada.records.edits import CLOSED
 from napari_fada.workstation.canvas import SHOWN
 from napari_fada.workstation.keys import KeyTable
 
@@ -160,7 +161,9 @@ def never_seen(closing: Closing) -> Objection | None:
         return None  # it is on the screen now
     session = closing.session
     looks = dict(session.frames_seen.of_scan())
-    unseen = closing.project.unseen(closing.sha256, looks)
+    states = closing.project.frame_states(closing.sha256)
+    signed = {f for f, s in states.items() if s.unseen and s.review in CLOSED}  # asked then
+    unseen = closing.project.unseen(closing.sha256, looks) - signed
     if not unseen:
         return None
     doing, first = session.reviewing, min(unseen)
@@ -202,6 +205,7 @@ class Signing:
         """Opens a conflict where it is decided; the window sets it."""
         session.scan_changed.connect(self.forget)
         session.frame_changed.connect(self.forget)
+        session.review_changed.connect(self.forget)
 
     def may_close(self, *, whole: bool) -> bool:
         """Tell whether the scan, or the frame that is shown, can be accepted; else say why not."""
