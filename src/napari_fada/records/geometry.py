@@ -123,7 +123,7 @@ def drawn(
     annotation : Annotation
         Of any kind.
     size : (width, height), optional
-        Of the image: where the curve, but not its corners, leaves the image, it runs along the
+        Of the image: where the curve leaves it, but none of the corners does, it runs along the
         edge.
     flat : float
         As for :func:`outlines`.
@@ -131,9 +131,9 @@ def drawn(
     rings = outlines(annotation, flat)
     if annotation.kind != "polygon" or rings == corner_rings(annotation):
         return annotation
-    if size is not None:
-        corners = {p for ring in corner_rings(annotation) for p in ring}
-        rings = tuple(tuple(p if p in corners else _within(p, size) for p in r) for r in rings)
+    corners = [p for ring in corner_rings(annotation) for p in ring]
+    if size is not None and all(p == _within(p, size) for p in corners):
+        rings = tuple(tuple(_within(p, size) for p in ring) for ring in rings)
     return replace(annotation, points=rings[0], rings=rings[1:])
 
 
