@@ -10,6 +10,7 @@ from mixed_bench import CLASSES, Bench
 from mixed_ledger import Meant, by_people, corner_moved, drawn, nothing, replaced, status, stroke
 
 from napari_fada.records.annotation import Annotation
+from napari_fada.workstation.panels.reason_picker import ReasonPicker
 
 
 class Annotator:
@@ -129,6 +130,9 @@ class Annotator:
         self.at.session.reviewing.choose((found.uid,))
         self.at.hands.focus()
         self.at.hands.key("Alt-R")
+        why = self.at.widget.findChild(ReasonPicker)
+        if why is not None and not why.isHidden():
+            self.at.hands.key("1", target=why.words)
         return Meant("reject", self.at.sha, _judged(found, "rejected"))
 
     def delete(self) -> Meant | None:
