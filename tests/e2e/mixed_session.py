@@ -60,6 +60,7 @@ class MixedSession:
         self.bench = Bench(widget, paths, seed)
         self.annotator, self.other = Annotator(self.bench), OtherWays(self.bench)
         self.crashes: list[str] = []
+        self.aloud = False
         self.outcome = Outcome()
 
     def run(self, acts: int) -> Outcome:
@@ -96,6 +97,8 @@ class MixedSession:
         problem, done = judge(meant, before, bench.look(), bench.said)
         words = "; ".join(s.splitlines()[0][:110] for s in bench.said[-2:])
         outcome.log.append(f"{number} {name}: {'done' if done else 'left'}. {words}")
+        if self.aloud:
+            print(outcome.log[-1], problem, flush=True)
         if done:
             outcome.done[name] += 1
         elif not meant.silent:
@@ -166,9 +169,8 @@ def main() -> int:
         mixed.crashes.append(f"{kind.__name__}: {value}"),
         traceback.print_exception(kind, value, trace),
     )[0]
+    mixed.aloud = asked.log
     found = mixed.run(asked.acts)
-    if asked.log:
-        print("\n".join(found.log))
     print("\n".join(found.wrong))
     count = sum(found.done.values())
     print("done:", dict(found.done), "\nrefused with a word:", dict(found.refused))
