@@ -46,8 +46,9 @@ class Hands:
     def place(self, image: Any, x: float, y: float) -> QPoint:
         """Return where on the canvas a pixel of an image layer is seen."""
         data = [0.0] * (image.ndim - 2) + [y - 0.5, x - 0.5]
-        world = image.data_to_world(data)[-2:]
-        p = self.canvas.view.scene.transform.map([world[1], world[0]])
+        world = image.data_to_world(data)
+        row, column = (axis - self.viewer.dims.ndim for axis in self.viewer.dims.displayed[-2:])
+        p = self.canvas.view.scene.transform.map([world[column], world[row]])
         return QPoint(round(float(p[0])), round(float(p[1])))
 
     def seen(self, image: Any, x: float, y: float) -> bool:

@@ -111,8 +111,14 @@ class Annotator:
             masks.mode = "erase"
         self.at.hands.drag(self.at.image, *path)
         shape = (scan.height, scan.width)
-        name = "erase" if erase else "paint"
-        return Meant(name, sha, replaced(line.uid, stroke(path, reach, shape, erase=erase)))
+        meant = replaced(line.uid, stroke(path, reach, shape, erase=erase))
+
+        def check(before: Any, after: Any) -> str:
+            # What is painted over another structure takes its pixels, which is said.
+            told = any("lost pixels" in text for text in self.at.said)
+            return "" if told and line.uid not in after else meant(before, after)
+
+        return Meant("erase" if erase else "paint", sha, check)
 
     def accept(self) -> Meant | None:
         found = self.at.pick(states=("proposed",))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from shapely import LinearRing, LineString, MultiLineString, Point
 
 from napari_fada.records import geometry, review
 from napari_fada.records.annotation import Annotation
@@ -199,10 +200,16 @@ def stroke(
     def look(old: Annotation, new: Annotation) -> str:
         if old.category != new.category or new.kind != "polygon":
             return f"became {new.category} {new.kind}"
-        was, now = (geometry.rasterise(a, shape) for a in (old, new))
-        far = (was ^ now) & (away > reach + 3)
-        if far.any():
-            return f"{int(far.sum())} px changed away from the stroke"
+        way = LineString(path)
+        was = MultiLineString([LinearRing(ring) for ring in geometry.outlines(old)])
+        far = [Point(p) for ring in geometry.outlines(new) for p in ring]
+        moved = max((p.distance(was) for p in far if p.distance(way) > reach + 3), default=0)
+        if moved > 0.1:
+            return f"the outline moved by {moved:.2f} px away from the stroke"
+        lost = [p for p in old.points if Point(p).distance(way) > reach + 3]
+        if set(lost) - {p for ring in (new.points, *new.rings) for p in ring}:
+            return "corners away from the stroke are gone"
+        now = geometry.rasterise(new, shape)
         inside = now[away < max(reach - 3, 1)]
         if inside.size and (inside.mean() > 0.1 if erase else inside.mean() < 0.9):
             return f"the stroke covers {inside.mean():.0%} of its way"

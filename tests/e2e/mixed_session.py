@@ -33,7 +33,7 @@ from mixed_ways import OTHER, OtherWays
 from napari_fada.indexing import index_files
 from napari_fada.records.project import Project
 
-NO_STEP = ("undo", "redo", "run_model", "other_program")
+NO_STEP = ("undo", "redo", "other_program")
 """Acts that are not taken back by the next undo."""
 
 
