@@ -188,7 +188,7 @@ class Annotator:
         self.at.settle()
         if self.at.sha != sha:  # the first undo after a scan was finished goes back to it
             sha, past = self.at.sha, self.at.steps.get(self.at.sha, [])
-            if sha != self.at.finished:
+            if not self.at.finished or sha != self.at.finished.pop():
                 return nothing("undo of another scan")
 
         def check(_before: Any, after: Any) -> str:
@@ -227,7 +227,7 @@ class Annotator:
         self.at.settle()
 
         def check(before: Any, after: Any) -> str:
-            self.at.finished = sha
+            self.at.finished.append(sha)
             gone = [a for uid, a in before.items() if uid not in after]
             came = {a.parent: a for uid, a in after.items() if uid not in before}
             for old in gone:

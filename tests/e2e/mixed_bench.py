@@ -44,7 +44,7 @@ class Bench:
         self.mended: list[Callable[[], None]] = []
         self.steps: dict[str, list[Snapshot]] = {}
         self.back: dict[str, list[Snapshot]] = {}
-        self.finished = ""
+        self.finished: list[str] = []
 
     def look(self) -> Snapshot:
         return snapshot(self.session.project, self.shas)

@@ -62,8 +62,8 @@ class Meant:
         The only scan that it may change; empty: none.
     check : callable
         Says what is wrong with the records of that scan before and after; empty if nothing is.
-    must : bool
-        Whether having changed nothing is wrong even with a word.
+    others : set of str
+        Scans that may change besides, without a look at how.
     silent : bool
         Whether having changed nothing needs no word.
     """
@@ -71,7 +71,7 @@ class Meant:
     name: str
     sha: str = ""
     check: Callable[[Records, Records], str] = field(default=lambda _b, _a: "changed something")
-    must: bool = False
+    others: set[str] = field(default_factory=set)
     silent: bool = False
 
 
@@ -88,8 +88,6 @@ def judge(meant: Meant, before: Snapshot, after: Snapshot, said: Sequence[str]) 
     if changed - {meant.sha}:
         return f"changed another scan: {sorted(s[:8] for s in changed - {meant.sha})}", True
     if not changed:
-        if meant.must:
-            return "was not done", False
         return ("" if said or meant.silent else "was not done, and nothing was said"), False
     return meant.check(before.of(meant.sha), after.of(meant.sha)), True
 
@@ -211,7 +209,7 @@ def stroke(
             return "corners away from the stroke are gone"
         now = geometry.rasterise(new, shape)
         inside = now[away < max(reach - 3, 1)]
-        if inside.size and (inside.mean() > 0.1 if erase else inside.mean() < 0.9):
+        if inside.size and (inside.mean() > 0.1 if erase else inside.mean() < 0.85):
             return f"the stroke covers {inside.mean():.0%} of its way"
         return ""
 

@@ -208,15 +208,15 @@ class OtherWays:
         self.at.said.clear()
         self.at.hands.focus()
         self.at.hands.key("Control-Z")
+        self.at.settle()
         self.at.steps[sha], self.at.back[sha] = [], []
-        named = any("Ben" in text for text in self.at.said)
-
-        def check(_before: Any, after: Any) -> str:
-            if his.uid in after:
-                return ""
-            return "took back what Ben did" + (" though it named him" if named else "")
-
-        return Meant("other program", sha, check, must=True)
+        if self.at.sha not in ("", sha) and self.at.finished:
+            # Undo went back to the scan that was finished before, and leaves his alone.
+            self.at.finished.pop()
+            self.at.steps[self.at.sha], self.at.back[self.at.sha] = [], []
+        if his.uid not in self.at.look().of(sha):
+            return nothing("other program: what another rater did was taken back")
+        return Meant("other program", sha, lambda _before, _after: "", others={self.at.sha})
 
 
 OTHER = {

@@ -269,3 +269,16 @@ def test_no_feedback_loop(bench):
     bench.session.undo()
     bench.session.redo()
     assert len(calls) == 1
+
+
+@pytest.mark.parametrize("begins", [0, 1])
+def test_what_comes_in_the_3d_view_is_shown(bench, begins):
+    """napari fails on a still's shapes that come into an empty layer in 3D."""
+    for _ in range(begins):
+        bench.propose(Annotation("Brain", "polygon", TRIANGLE))
+    bench.session.viewer.dims.ndisplay = 3
+    bench.propose(Annotation("CSP", "polygon", TRIANGLE), Annotation("LV", "box", TRIANGLE[:2]))
+    bench.session.viewer.dims.ndisplay = 2
+    for role, count in (("polygons", 1 + begins), ("boxes", 1)):
+        in_step(bench.layer(role))
+        assert len(bench.layer(role).data) == count

@@ -144,7 +144,7 @@ class ShapesBinding:
         selected = self._still_selected(rows)
         private.drawing_is_over(layer)
         with private.same_drag(layer):
-            layer.data = []
+            private.clear_shapes(layer)
             if data:
                 look = zip(
                     ("edge_color", "face_color", "edge_width"), self._look(rows), strict=True

@@ -74,7 +74,7 @@ class ConflictLayers:
         if record.status == "rejected":
             text = f"{text}: rejected"
         layer = self._layer(side)
-        layer.data = []
+        private.clear_shapes(layer)
         layer.add(
             shapes,
             shape_type=kinds,

@@ -122,6 +122,20 @@ def same_drag(layer: Any) -> Iterator[None]:
         layer._private_is_moving = True  # napari sets it back when it is done
 
 
+def clear_shapes(layer: Any) -> None:
+    """Take all shapes out of a Shapes layer, so that others can be put in.
+
+    In the 3D view napari leaves room for corners of three numbers then, and fails on those of a
+    still, which have two.
+    """
+    layer.data = []
+    view, mesh = layer._data_view, layer._data_view._mesh
+    if layer.ndim == 2 and view.ndisplay == 3:
+        view._vertices = view._vertices[:, :2]
+        for name in ("vertices", "vertices_centers", "vertices_offsets"):
+            setattr(mesh, name, getattr(mesh, name)[:, :2])
+
+
 def click_square(layer: Any) -> float:
     """Return the side, in pixels, of the square that one click leaves in rectangle mode."""
     return float(getattr(layer, "_normalized_vertex_radius", 4.0)) / 2
