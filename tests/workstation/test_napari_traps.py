@@ -273,7 +273,7 @@ def test_no_feedback_loop(bench):
 
 @pytest.mark.parametrize("begins", [0, 1])
 def test_what_comes_in_the_3d_view_is_shown(bench, begins):
-    """napari fails on a still's shapes that come into an empty layer in 3D."""
+    """A still's shapes that come into an empty layer in 3D."""
     for _ in range(begins):
         bench.propose(Annotation("Brain", "polygon", TRIANGLE))
     bench.session.viewer.dims.ndisplay = 3
