@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sqlite3
 from contextlib import closing
 
@@ -228,3 +229,13 @@ def test_what_came_in_is_not_signed_by_whoever_brought_it(project):
             "Brain": "",
             "CSP": "Anna",
         }
+
+
+def test_a_text_that_came_after_the_look_was_not_looked_at(clip):
+    clip.note_looks(SHA, [(f, now()) for f in range(6)])
+    assert clip.unseen(SHA) == set()
+    text = dataclasses.replace(make_reading(SCAN, frame=5), annotations=())
+    clip.save_reading(text)  # by a batch, while another frame is shown
+    assert clip.unseen(SHA) == {5}
+    clip.note_looks(SHA, [(5, LATER)])
+    assert clip.unseen(SHA) == set()

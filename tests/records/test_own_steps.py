@@ -324,3 +324,53 @@ def test_acts_merges_and_runs_of_older_files_are_known(merged, tmp_path, monkeyp
         assert len(open_conflicts(project)) == 1
         assert project.state(SHA, WHOLE)["review"] == "in_review"
         assert project.check() == []
+
+
+# What somebody has signed since
+
+
+def test_what_another_rater_has_signed_is_not_taken_out_beneath_the_signature(anna, path):
+    anna.edit(*KEY, add=[lv(20)])
+    anna.edit(*KEY, add=[lv(70)])
+    anna.set_report(*KEY, fields={"image_quality": "good"})
+    with Project.open(path, rater="Ben") as ben:
+        review.finish(ben, *KEY)
+    for _ in range(2):
+        assert anna.undo(*KEY) is None
+    assert (lefts(anna), anna.state(*KEY)["review"]) == ([20, 70], "corrected")
+    assert anna.report(*KEY).fields["image_quality"] == "good"
+    last = anna.others_last(*KEY)
+    assert (last.rater, last.label) == ("Ben", "Scan finished: corrected")
+    anna.undo(*KEY, act=last.act)
+    anna.undo(*KEY)
+    assert anna.undo(*KEY).label == "LV drawn"
+    assert (lefts(anna), anna.state(*KEY)["review"]) == ([20], "in_review")
+    assert anna.check() == []
+
+
+def test_a_comment_is_taken_back_after_another_rater_has_signed(anna, path):
+    anna.edit(*KEY, add=[lv()])
+    review.set_comment(anna, *KEY, "hm")
+    with Project.open(path, rater="Ben") as ben:
+        review.finish(ben, *KEY)
+    assert anna.undo(*KEY).label == "Comment: hm"
+    assert (lefts(anna), anna.state(*KEY)["review"]) == ([20], "corrected")
+
+
+def test_a_scan_that_others_have_worked_on_stays_in_review(anna, path):
+    anna.edit(*KEY, add=[lv(20)])
+    with Project.open(path, rater="Ben") as ben:
+        ben.edit(*KEY, add=[lv(70)])
+    assert anna.undo(*KEY).label == "LV drawn"
+    assert (lefts(anna), review.scan_review(anna, SHA).state) == ([70], "in_review")
+
+
+def test_undoing_the_end_of_a_review_opens_the_frame_whatever_was_said_since(anna, path):
+    anna.save_reading(make_reading(SCAN))
+    review.finish(anna, *KEY)
+    with Project.open(path, rater="Ben") as ben:
+        review.set_comment(ben, *KEY, "hm")
+    assert anna.undo(*KEY).label.startswith("Scan finished: accepted")
+    assert {a.status for a in anna.annotations(*KEY)} == {"proposed"}
+    assert anna.state(*KEY)["review"] == "in_review"
+    assert review.scan_review(anna, SHA).state == "in_review"

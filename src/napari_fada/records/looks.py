@@ -1,7 +1,8 @@
 """Which frames were on the screen, whose, and when last: what a signature may stand on.
 
 A frame has been looked at as it stands if it was on the screen after the last of its open
-proposals came. What is closed without that is marked in the frame's cell ``unseen``.
+proposals came, and the reading that it shows. What is closed without that is marked in the
+frame's cell ``unseen``.
 """
 
 from __future__ import annotations
@@ -109,16 +110,16 @@ def is_seen(connection: sqlite3.Connection, sha256: str, frame: int) -> bool:
 def _arrivals(connection: sqlite3.Connection, sha256: str, frame: int | None) -> dict[int, str]:
     """Return from when on each frame is as it stands.
 
-    That is when the last of its open proposals came (what undo brought back came before), or when
-    it was accepted unseen.
+    That is when the last of its open proposals came (what undo brought back came before) or the
+    reading that it shows, which may be no more than a text, or when it was accepted unseen.
     """
     rows = connection.execute(
         "SELECT frame, max(came) FROM (SELECT e.frame, min(e.at) AS came FROM edits e "
         "JOIN changes h ON h.edit = e.id "
         "JOIN cells c ON c.sha256 = e.sha256 AND c.frame = e.frame AND c.name = h.name "
         "LEFT JOIN records r ON r.uid = substr(h.name, 8) "
-        "WHERE e.sha256 = ?1 AND (?2 IS NULL OR e.frame = ?2) AND h.after IS NOT NULL "
-        "AND (h.name = ?3 OR (h.name > 'record/' AND h.name < 'record0' "
+        "WHERE e.sha256 = ?1 AND (?2 IS NULL OR e.frame = ?2) AND h.after = c.value "
+        "AND (h.name IN (?3, 'reading') OR (h.name > 'record/' AND h.name < 'record0' "
         "AND json_extract(r.body, '$.status') = 'proposed')) "
         "GROUP BY e.frame, h.name) GROUP BY frame",
         (sha256, frame, UNSEEN),

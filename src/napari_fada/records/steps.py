@@ -20,6 +20,7 @@ from typing import Any, Literal, NamedTuple
 
 from napari_fada.errors import LockedError
 from napari_fada.records import history
+from napari_fada.records.edits import CLOSED
 from napari_fada.records.history import IN_REVIEW, REVIEW, SCAN, WHOLE, Change, Entry
 
 Turn = Literal["undo", "redo"]
@@ -304,11 +305,13 @@ def _turn_act(
         changes = _turned(history.changes_of(connection, edit), kind)
         # Work of others has brought the frame into review already.
         changes = tuple(c for c in changes if c.name != REVIEW or cells.get(REVIEW) != c.after)
-        if _is_changed_since(cells, changes):
+        later = known.undo[known.undo.index(edit) + 1 :] if kind == "undo" else []
+        signed = cells.get(REVIEW) in CLOSED and _is_signed_since(connection, later, changes)
+        if signed or _is_changed_since(cells, changes):
             left.add(frame)
             continue
-        if kind == "undo" and edit != known.undo[-1]:
-            changes = tuple(c for c in changes if c.name != REVIEW)  # later work is on it
+        if later:
+            changes = _kept_in_review(changes)
         changes = _settled(connection, sha256, frame, changes)
         entry = history.append(connection, sha256, frame, kind, edit, act.label, rater, changes)
         done.append(entry)
@@ -344,6 +347,27 @@ def _is_changed_since(cells: history.Cells, changes: Iterable[Change]) -> bool:
         if what == "record" and after is None and f"lock/{uid}" in cells:
             return True
     return False
+
+
+def _is_signed_since(
+    connection: sqlite3.Connection, since: Iterable[int], changes: Iterable[Change]
+) -> bool:
+    """Tell whether one of these later edits closed the frame with what is to be undone."""
+    if all(c.name == REVIEW or c.name.startswith(SCAN) for c in changes):
+        return False
+    found = (c for edit in since for c in history.changes_of(connection, edit))
+    return any(c.name == REVIEW and c.after in CLOSED for c in found)
+
+
+def _kept_in_review(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """Return changes that leave a frame and its scan in review, where they would end that."""
+    kept = (
+        Change(c.name, c.before, IN_REVIEW)
+        if c.name in (REVIEW, SCAN + REVIEW) and c.after is None
+        else c
+        for c in changes
+    )
+    return tuple(c for c in kept if c.before != c.after)
 
 
 def restore(

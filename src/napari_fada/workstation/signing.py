@@ -167,7 +167,7 @@ def never_seen(closing: Closing) -> Objection | None:
     if not unseen:
         return None
     doing, first = session.reviewing, min(unseen)
-    are = "frame was" if len(unseen) == 1 else "frames were"
+    are = "frames was" if len(unseen) == 1 else "frames were"
     return Objection(
         f"{len(unseen)} of {len(closing.frames)} {are} never on the screen with what is to be "
         "accepted there. Look at them, accept only what you saw, or accept once more to take them "
