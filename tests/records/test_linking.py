@@ -326,6 +326,18 @@ def test_what_was_signed_apart_is_not_changed_until_its_outline_is(project):
     assert both(project)[1].points == bounds(outline(FAR))
 
 
+def test_only_what_has_no_other_half_is_in_doubt():
+    outline = Annotation("LV", "polygon", ((0.0, 0.0), (40.0, 0.0), (40.0, 20.0), (0.0, 20.0)))
+    beside = Annotation("LV", "box", ((12.0, 10.0), (52.0, 30.0)))
+    own = Annotation("LV", "box", ((1.0, 0.0), (41.0, 20.0)))
+    other = Annotation("CSP", "box", beside.points)
+    away = Annotation("LV", "box", ((39.0, 19.0), (79.0, 39.0)))
+    assert linking.meeting([outline, beside]) == [(outline, beside)]
+    assert linking.meeting([outline, beside, own]) == []
+    assert linking.meeting([outline, other, away]) == []
+    assert linking.meeting([outline, beside], {beside.uid: outline.uid}) == []
+
+
 def test_less_than_a_pixel_is_not_told():
     assert linking.apart([outline(), box(30.5, 20, 90, 70.9)]) == []
     assert linking.apart([outline(), box(30.5, 20, 90, 71.1)]) != []

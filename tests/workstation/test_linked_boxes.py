@@ -137,6 +137,32 @@ def test_a_signature_names_a_box_off_its_outline_once_and_offers_to_let_it_follo
     assert bench.kept() == before
 
 
+SMALL = ((200.0, 150.0), (240.0, 150.0), (240.0, 170.0), (200.0, 170.0))
+BESIDE = ((212.0, 160.0), (252.0, 180.0))  # an overlap of 0.16: not told as one structure
+
+
+def test_a_small_structure_whose_box_hardly_meets_it_is_asked_about(bench):
+    asked = []
+    bench.session.question.connect(lambda text, choices: asked.append((text, choices)))
+    sign_apart(bench, Annotation("CSP", "polygon", SMALL, **SIGNED))
+    sign_apart(bench, Annotation("CSP", "box", BESIDE, **SIGNED))
+    before = bench.kept()
+    reviewing = bench.session.reviewing
+    assert not reviewing.accept_and_next()
+    assert "A box of CSP lies 12 px off an outline of CSP. One structure?" in bench.said[-1][0]
+    assert bench.kept() == before
+    ((_, ((_, _, follow),)),) = asked
+    assert follow()
+    assert kept(bench, "box") == kept(bench, "polygon") == [((200.0, 150.0), (240.0, 170.0))]
+    assert reviewing.accept_and_next()
+    bench.session.undo()
+    bench.session.undo()
+    assert bench.kept() == before
+    reviewing.accept_and_next()
+    assert reviewing.accept_and_next()  # asked twice, they are two
+    assert bench.kept() == before
+
+
 def test_what_a_run_has_found_so_far_is_shown_as_it_will_stand(bench):
     coming = (Annotation("Brain", "polygon", RING), Annotation("Brain", "box", BOX))
     bench.session.preview(0, coming, instead=True)
@@ -158,6 +184,7 @@ def test_merged_structures_have_one_box_whatever_is_chosen(bench, active):
     ShapeTools(bench.session).merge()
     assert [a.kind for a in bench.kept()] == ["polygon", "box"]
     assert kept(bench, "box") == kept(bench, "polygon") == [((100.0, 100.0), (450.0, 260.0))]
+    assert [text for text, _ in bench.said if "removed" in text] == []
 
 
 def test_while_the_file_takes_nothing_the_box_is_shown_to_follow(read, monkeypatch):

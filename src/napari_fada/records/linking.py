@@ -12,15 +12,17 @@ model answered stays in the record. What was signed is changed by an edit only.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
 from napari_fada.records.annotation import Annotation, Point
 from napari_fada.records.geometry import bounds
 from napari_fada.records.rows import Act
-from napari_fada.records.structures import NONE, Pair, pairs
+from napari_fada.records.structures import MEETS, NONE, Pair, pairs
 
 UNLINKED, LOCK = "unlinked/", "lock/"
+
+Which = Callable[[Iterable[Annotation], Mapping[str, str]], list[Pair]]
 
 #: Pixels from which on a box and its outline are told to differ: less cannot be seen.
 APART = 1.0
@@ -47,6 +49,18 @@ def apart(records: Iterable[Annotation], free: Mapping[str, str] = NONE) -> list
     """Return the outlines of a frame whose boxes lie off them, though nobody set them apart."""
     standing = [a for a in records if a.status != "rejected"]
     return [pair for pair in pairs(standing, free) if distance(*pair) > APART]
+
+
+def meeting(records: Iterable[Annotation], free: Mapping[str, str] = NONE) -> list[Pair]:
+    """Return outlines and boxes of one class that meet, too little to be told as one structure.
+
+    Small structures overlap by less than half where a box lies ten pixels off, so only a person
+    can tell. What has its other half is not among them.
+    """
+    standing = [a for a in records if a.status != "rejected"]
+    told = {a.uid for pair in pairs(standing, free) for a in pair}
+    alone = [a for a in standing if a.uid not in told]
+    return pairs(alone, free, least=MEETS)
 
 
 def following(records: Iterable[Annotation], free: Mapping[str, str] = NONE) -> list[Annotation]:

@@ -138,15 +138,17 @@ def set_locked(
     return project.act(sha256, act)[0]
 
 
-def fit_boxes(project: Project, sha256: str, frames: Iterable[int]) -> list[Edit]:
+def fit_boxes(
+    project: Project, sha256: str, frames: Iterable[int], which: linking.Which = linking.apart
+) -> list[Edit]:
     """Put the boxes that lie off their outlines around them; one step of undo.
 
-    Only those that nobody set apart (``linking.apart``).
+    Only those that nobody set apart (``linking.apart``, or ``linking.meeting``).
     """
     acts = []
     for frame in frames:
         found = frame_review(project, sha256, frame)
-        off = linking.apart(found.records, found.unlinked)
+        off = which(found.records, found.unlinked)
         if off:
             names = _named([box for _, box in off])
             fitted = {box.uid: linking.around(box, outline) for outline, box in off}

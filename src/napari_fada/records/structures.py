@@ -12,6 +12,8 @@ from napari_fada.records.geometry import bounds
 
 #: Overlap of the boxes around them from which on two shapes of one class are one structure.
 SAME = 0.4
+#: Overlap from which on what has no other half meets: whether it is one structure is asked.
+MEETS = 0.05
 #: So much overlap less counts a box that was judged for an outline that was not, and vice versa.
 OTHER_WORD = 0.3
 KINDS: tuple[Kind, ...] = ("polygon", "box", "keypoints")
@@ -119,6 +121,7 @@ def pairs(
     records: Iterable[Annotation],
     unlinked: Mapping[str, str] = NONE,
     place: Place = bounds,
+    least: float = SAME,
 ) -> list[Pair]:
     """Return the outlines that have a box which is one with them: the most alike first.
 
@@ -133,6 +136,8 @@ def pairs(
         Boxes that an expert set apart, each with its outline; neither is paired here.
     place : callable
         Gives where a record lies, as two corners.
+    least : float
+        Overlap from which on they are one.
     """
     records = list(records)
     standing = {a.uid for a in records if a.status != "rejected"}
@@ -146,7 +151,7 @@ def pairs(
         (_unlike(outline, box) - shared, i, j)
         for i, outline in enumerate(outlines)
         for j, box in enumerate(boxes)
-        if _alike(outline, box) and (shared := overlap(lines[i], frames[j])) >= SAME
+        if _alike(outline, box) and (shared := overlap(lines[i], frames[j])) >= least
     ]
     found: dict[int, int] = {}
     for _, i, j in sorted(near):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from psygnal import Signal
 
-from napari_fada.records import review
+from napari_fada.records import linking, review
 from napari_fada.records.annotation import Annotation
 from napari_fada.records.edits import LOCK
 from napari_fada.records.linking import UNLINKED
@@ -208,13 +208,13 @@ class Reviewing:
         """Lock the chosen structures; unlock them if all are locked."""
         return self._judge(review.set_locked, not self.locked.issuperset(self.selected))
 
-    def fit_boxes(self, frames: Iterable[int]) -> bool:
+    def fit_boxes(self, frames: Iterable[int], which: linking.Which = linking.apart) -> bool:
         """Put boxes of frames around their outlines, where they lie off them."""
         session = self._session
         if session.scan is None:
             return False
         sha256, frames = session.scan.sha256, list(frames)
-        done = session.carry_out(lambda: review.fit_boxes(session.project, sha256, frames))
+        done = session.carry_out(lambda: review.fit_boxes(session.project, sha256, frames, which))
         if done:
             session.say("Each box lies around its outline now, and follows it.")
         return done

@@ -117,10 +117,15 @@ class ShapeTools:
             return
         first, boxes = found[0], all(r.kind == "box" for r in found)
         new = shaping.box_of(shaped.record) if boxes else shaped.record
+        gone = [r.uid for r in found[1:]]
+        shown = session.reviewing.frame_review()
+        gone += [
+            box.uid for outline, box in pairs(shown.records, shown.unlinked) if outline.uid in gone
+        ]
         edit = Edit(
             *(session.frame, f"{len(found)} of {first.category} merged"),
             replace={first.uid: _corrected(session, first, new)},
-            remove=[r.uid for r in found[1:]],
+            remove=gone,
         )
         parts = f", in {1 + len(new.rings)} rings" if new.rings else ""
         word = f"{len(found)} of {first.category} became one{parts}. {shaped.word}"

@@ -128,10 +128,30 @@ def required_fields(closing: Closing) -> Objection | None:
 
 def boxes_apart(closing: Closing) -> Objection | None:
     """Object where a box lies off its outline, and nobody set it apart."""
+    return _boxes_off(
+        closing,
+        linking.apart,
+        "The box of {name}{where} lies {most:.0f} px off its outline{more}. A structure has one "
+        "place: let the box follow, or accept once more to keep it (exports take the box around "
+        "the outline). Nothing is accepted yet.",
+    )
+
+
+def boxes_in_doubt(closing: Closing) -> Objection | None:
+    """Object where a box and an outline of a class meet, too little to be told as one."""
+    return _boxes_off(
+        closing,
+        linking.meeting,
+        "A box of {name}{where} lies {most:.0f} px off an outline of {name}{more}. One structure? "
+        "Let the box follow. Two? Accept once more. Nothing is accepted yet.",
+    )
+
+
+def _boxes_off(closing: Closing, which: linking.Which, text: str) -> Objection | None:
     found = []
     for frame in closing.frames:
         shown = review.frame_review(closing.project, closing.sha256, frame)
-        off = linking.apart(shown.records, shown.unlinked)
+        off = which(shown.records, shown.unlinked)
         found += [(frame, outline.category, linking.distance(outline, box)) for outline, box in off]
     if not found:
         return None
@@ -141,15 +161,13 @@ def boxes_apart(closing: Closing) -> Objection | None:
     frames = sorted({frame for frame, _, _ in found})
     follow = closing.session.reviewing.fit_boxes
     return Objection(
-        f"The box of {name}{where} lies {most:.0f} px off its outline{more}. A structure has one "
-        "place: let the box follow, or accept once more to keep it (exports take the box around "
-        "the outline). Nothing is accepted yet.",
+        text.format(name=name, where=where, most=most, more=more),
         facts=tuple(found),
         offers=(
             (
                 "Let the boxes follow" if len(found) > 1 else "Let the box follow",
                 "Put the box around the outline, here and on the other frames: one step of undo",
-                lambda: follow(frames),
+                lambda: follow(frames, which),
             ),
         ),
     )
@@ -184,8 +202,8 @@ def never_seen(closing: Closing) -> Objection | None:
 #: In the order in which they are asked: what is seen, what is disputed, what does not fit
 #: together, what is missing, what nobody looked at.
 CHECKS: tuple[Check, ...] = (
-    *(scan_not_shown, annotations_hidden, open_conflicts, boxes_apart, required_fields),
-    never_seen,
+    *(scan_not_shown, annotations_hidden, open_conflicts, boxes_apart, boxes_in_doubt),
+    *(required_fields, never_seen),
 )
 
 
