@@ -150,7 +150,8 @@ def test_parts_are_noted(project, tmp_path):
     assert export(project, tmp_path, "fada").notes[PARTS] == 1
 
 
-def test_a_box_that_was_set_apart_has_its_own_place_and_keeps_it(project, tmp_path):
+@pytest.mark.parametrize("form", ["coco", "cvat", "geojson", "labelme"])
+def test_a_box_that_was_set_apart_has_its_own_place_and_keeps_it(project, tmp_path, form):
     found = {a.kind: a for a in project.annotations(*key(project))}
     moved = ((100.0, 110.0), (380.0, 395.0))
     wish = dataclasses.replace(found["box"], points=moved)
@@ -161,10 +162,10 @@ def test_a_box_that_was_set_apart_has_its_own_place_and_keeps_it(project, tmp_pa
     export(project, tmp_path, "yolo")
     (found,) = boxes_in(tmp_path, "yolo")
     assert [*found[0], *found[1]] == pytest.approx([100, 110, 380, 395], abs=1e-3)
-    export(project, tmp_path, "coco")
+    export(project, tmp_path, form)
     with Project.open(tmp_path / "other.fada", rater="Ben") as other:
-        images = tmp_path / "coco" / "images"
-        summary = import_records(other, tmp_path / "coco", load_format("coco"), images=images)
+        images = tmp_path / form / "images"
+        summary = import_records(other, tmp_path / form, load_format(form), images=images)
         assert (summary.records, summary.fitted) == (2, 0)
         back = {a.kind: a for a in other.annotations(*key(other))}
         assert back["box"].points == moved

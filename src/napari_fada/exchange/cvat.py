@@ -27,7 +27,10 @@ from napari_fada.records.geometry import ordered_box
 from napari_fada.vocabulary import vocabulary
 
 FILE = "annotations.xml"
-_ABOUT = ("uid", "status", "source", "rater", "score", "parent", "visibility", "ring", "corners")
+_ABOUT = (
+    *("uid", "status", "source", "rater", "score", "parent", "visibility", "ring", "corners"),
+    "unlinked",  # of a box that was set apart: the uid of its outline
+)
 _OF_FRAME = ("group", "subject", "scan", "spacing_mm_yx", "spacing_origin")
 
 
@@ -48,6 +51,8 @@ def image_element(number: int, frame: FrameRecords) -> Element:
                 shape.set("group_id", str(group))
             if record.visibility:
                 more["visibility"] = ",".join(map(str, record.visibility))
+            if record.uid in frame.unlinked:
+                more["unlinked"] = frame.unlinked[record.uid]
             corners = said_of_ring(record, place) if outline else {}
             more |= {key: json.dumps(value) for key, value in corners.items()}
             for name, value in {**about_record(record), **more}.items():
@@ -200,6 +205,7 @@ class _Image:
     def read(self, image: Element) -> Iterator[FrameRecords | Problem]:
         kept: list[Annotation] = []
         grouped: dict[str, int] = {}
+        unlinked: dict[str, str] = {}
         view: str | None = None
         about: dict[str, object] = {}
         number = 0
@@ -231,9 +237,11 @@ class _Image:
             if group:
                 grouped[group] = len(kept)
             kept.append(found)
+            if outline := _attributes(element).get("unlinked"):
+                unlinked[found.uid] = outline
         frame = FrameRecords(self._name, *self._size, tuple(kept), view=view)
         split = image.get("subset") or ""
-        yield frame_with_about(frame, {**about, "split": split})
+        yield frame_with_about(frame, {**about, "split": split, "unlinked": unlinked})
 
     def _shape(self, element: Element) -> tuple[Annotation | None, str]:
         """Return a record, and the group if it is one ring of several."""
