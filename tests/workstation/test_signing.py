@@ -11,6 +11,7 @@ from napari_fada.records.project import Project
 from napari_fada.records.review import scan_review
 from napari_fada.workstation import signing
 from napari_fada.workstation.signing import Objection
+from record_samples import make_scan
 
 
 @pytest.fixture
@@ -209,3 +210,35 @@ def test_a_busy_project_takes_looks_a_little_later(carried, tmp_path):
     other.close()
     session.frames_seen.keep()
     assert session.project.unseen(session.scan.sha256) == before - {1}
+
+
+def test_what_another_window_has_just_done_is_shown_before_it_is_signed(clip, tmp_path):
+    session = clip.session
+    key = (session.scan.sha256, 3)
+    drawn = Annotation("Brain", "box", ((9.0, 9.0), (50.0, 50.0)), source="expert")
+    with Project.open(tmp_path / "project.fada", rater="Ben") as ben:
+        ben.edit(*key, add=[drawn])
+        session.project.edit(key[0], session.frame, add=[guess()])
+        assert not session.reviewing.accept_and_next()
+        assert clip.said[-1][0].startswith("Another window has just changed this scan")
+        assert [r.category for r in session.records[3]] == ["Brain"]
+        assert state(clip) == "in_review"
+        ben.edit(*key, add=[guess()])
+        assert not session.reviewing.accept_and_next()  # once more, and it is not one question
+        session.go_to_frame(3)
+        ben.edit(key[0], 0, add=[guess()])
+        assert not session.reviewing.accept_and_next()
+        ben.edit(key[0], 1, add=[guess()])  # another frame than the one that is accepted
+        assert session.reviewing.accept_rest()
+    assert session.project.state(*key)["review"] == "corrected"
+
+
+def test_ones_own_edits_among_those_of_others_are_not_another_windows(bench, tmp_path):
+    session = bench.session
+    with Project.open(tmp_path / "project.fada", rater="Ben") as ben:
+        elsewhere = make_scan(sha256="b" * 64)
+        ben.add_scan(elsewhere)
+        ben.edit("b" * 64, 0, add=[guess()])
+        session.project.edit(session.scan.sha256, 0, add=[guess()])
+        assert session.reviewing.accept_and_next()
+    assert state(bench) == "accepted"

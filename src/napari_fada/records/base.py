@@ -250,9 +250,10 @@ class ProjectFile:
         """Find what other windows changed since the last look, and emit ``changed`` for it."""
         with self._store.read() as c:
             rows = c.execute(
-                "SELECT sha256, frame FROM edits WHERE id > ?1 UNION SELECT e.sha256, ?2 FROM "
-                "edits e JOIN changes c ON c.edit = e.id WHERE e.id > ?1 AND c.name GLOB ?3",
-                (self._seen, history.WHOLE, f"{history.SCAN}*"),
+                "SELECT sha256, frame FROM edits WHERE id > ?1 AND window <> ?4 UNION "
+                "SELECT e.sha256, ?2 FROM edits e JOIN changes c ON c.edit = e.id "
+                "WHERE e.id > ?1 AND e.window <> ?4 AND c.name GLOB ?3",
+                (self._seen, history.WHOLE, f"{history.SCAN}*", self.window),
             ).fetchall()
             self._seen = _last_edit(c)
         for sha256, frame in rows:

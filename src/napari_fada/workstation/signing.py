@@ -16,6 +16,7 @@ from napari_fada.records import conflicts, linking, review
 from napari_fada.records.completeness import missing_in_scan
 from napari_fada.records.conflicts import Conflict
 from napari_fada.records.edits import CLOSED
+from napari_fada.records.history import WHOLE
 from napari_fada.workstation.canvas import SHOWN
 from napari_fada.workstation.keys import KeyTable
 
@@ -79,6 +80,19 @@ def scan_not_shown(closing: Closing) -> Objection | None:
     if found is None:
         return None
     return Objection(f"{found.text} Nothing is accepted.", passes=False, offers=found.ways)
+
+
+def changed_elsewhere(closing: Closing) -> Objection | None:
+    """Show what another window has changed since the canvas was drawn, and object."""
+    changed = closing.project.poll()  # what it finds is shown
+    about = set(closing.frames) | ({WHOLE} if closing.whole else set())
+    if not {frame for sha256, frame in changed if sha256 == closing.sha256} & about:
+        return None
+    return Objection(
+        "Another window has just changed this scan; it is shown as it stands now. Look at it, and "
+        "accept once more. Nothing is accepted yet.",
+        facts=object(),  # the next change is another one
+    )
 
 
 def annotations_hidden(closing: Closing) -> Objection | None:
@@ -199,11 +213,11 @@ def never_seen(closing: Closing) -> Objection | None:
     )
 
 
-#: In the order in which they are asked: what is seen, what is disputed, what does not fit
-#: together, what is missing, what nobody looked at.
+#: In the order in which they are asked: what is seen and stands as it is seen, what is disputed,
+#: what does not fit together, what is missing, what nobody looked at.
 CHECKS: tuple[Check, ...] = (
-    *(scan_not_shown, annotations_hidden, open_conflicts, boxes_apart, boxes_in_doubt),
-    *(required_fields, never_seen),
+    *(scan_not_shown, changed_elsewhere, annotations_hidden, open_conflicts),
+    *(boxes_apart, boxes_in_doubt, required_fields, never_seen),
 )
 
 
