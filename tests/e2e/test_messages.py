@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 
@@ -33,3 +34,13 @@ def test_a_long_error_is_copied_whole_and_leaves_room(desk):
     desk.qtbot.waitUntil(lambda: 50 < bar.height() < 200)
     bar.copy.click()
     assert QApplication.clipboard().text() == text
+
+
+def test_a_message_that_fits_is_not_scrolled(desk):
+    desk.viewer.window._qt_window.show()
+    area, policy = desk.widget.message._area, Qt.ScrollBarPolicy
+    desk.session.say("Annotations were hidden: look at them, then accept again. " * 2, "warning")
+    assert area.verticalScrollBarPolicy() == policy.ScrollBarAlwaysOff
+    assert area.height() >= area.widget().heightForWidth(area.viewport().width())
+    desk.session.say("The project cannot be written. " * 80, "error")
+    assert area.verticalScrollBarPolicy() == policy.ScrollBarAsNeeded

@@ -90,6 +90,7 @@ WORDS = "a_name_without_any_place_to_break_" * 4 + " and many words" * 20
 def test_no_text_that_comes_from_data_takes_room_from_the_scan(shown):
     """Names, counts, messages: the dock stays as wide, whatever they say, on every tab."""
     desk, _ = shown()
+    desk.widget.saved.stop()  # it would write its own text meanwhile
     desk.widget.show_worklist()
     worklist = find_worklist(desk.viewer)
     tabs, canvas = desk.widget.tabs, private._canvas(desk.viewer).native

@@ -11,7 +11,9 @@ from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 
 from napari_fada.records import review
+from napari_fada.records.project import Project
 from napari_fada.records.worklist import Filter, Worklist
+from napari_fada.scans import open_scan
 from napari_fada.workstation.ahead import ahead_of
 from napari_fada.workstation.session import session_of
 from napari_fada.workstation.settings import settings
@@ -283,6 +285,34 @@ def test_any_number_of_rows_is_judged_at_one_stroke_and_taken_back(desk, listed)
     settle(desk, listed)
     assert said[-1].startswith(f"In {first.name}: {len(items)} scans are in review again.")
     assert listed.menu.bulk.last is None
+
+
+def test_what_was_chosen_and_asked_is_not_taken_to_another_project(desk, listed, folder):
+    """Rows have the same numbers in each project, and mean other scans there."""
+    open_name(desk, listed, NAMES[0])
+    desk.run()
+    open_name(desk, listed, NAMES[1])
+    desk.run()
+    open_name(desk, listed, NAMES[5])
+    shown = desk.session.scan.sha256
+    first = desk.session.project.path
+    second = first.with_name("other.fada")
+    with Project.open(second) as other:
+        for name in (*NAMES[5:9], *NAMES[:5]):
+            other.add_scan(open_scan(folder / name))
+    listed.table.selectAll()
+    trigger(listed.menu.build(listed.model.items[:2], listed), "Accept")
+    settle(desk, listed)
+    assert "in the name of ann" in desk.widget.message.text
+    desk.session.rater = "ben"  # asked anew, for who would sign is another
+    desk.widget.message.buttons[1].click()
+    settle(desk, listed)
+    assert "in the name of ben" in desk.widget.message.text
+    assert not desk.session.walk.worklist.counts().get("accepted")
+    assert desk.session.open_project(second)
+    settle(desk, listed)
+    assert desk.widget.message.buttons == []
+    assert [i.sha256 for i in listed.table.selected()] == [shown]
 
 
 def test_filter_and_order_are_remembered(desk, listed, make_napari_viewer):

@@ -112,6 +112,17 @@ def test_back_is_where_one_was(own, worst, tmp_path):
     assert not own.looking.back()
 
 
+def test_what_was_said_there_is_over_when_one_is_back(own, worst, tmp_path):
+    assert own.open_path(tmp_path / "scans" / "1.png")
+    assert own.open_project(worst)
+    assert own.scan.name == "1.png"  # the same scan: it stays, its project goes
+    over = set()
+    own.messages_over.connect(over.update)
+    assert own.looking.refuses()
+    assert own.looking.back()
+    assert own.said[-1] in over
+
+
 ACTS = (
     lambda s: s.commit(Edit(0, add=[Annotation("CSP", "box", ((1, 1), (9, 9)))])),
     lambda s: s.commit(Edit(0, remove=[s.records[0][0].uid])),

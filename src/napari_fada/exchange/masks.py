@@ -235,7 +235,7 @@ class _Folder:
         found, without = self.pairs()
         for name, mask in found.items():
             yield from self._image(f"{self._prefix}{name}", self._masks[mask])
-        for stem in self._masks.keys() - set(found.values()):
+        for stem in sorted(self._masks.keys() - set(found.values())):
             path = next(iter(self._masks[stem].values()))
             yield Problem(path.name, "", "there is no image of this name")
         if without:

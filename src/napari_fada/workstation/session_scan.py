@@ -204,6 +204,7 @@ class ScanSession:
         if self.looking.on and self.scan is not None and not project.scan(self.scan.sha256):
             self.close_scan()  # it was only looked at, and is no scan of this project
             self.scan_changed.emit()
+        self._leave_scan()  # what was said and asked was about the old one
         old, self._project = self._project, None
         if old is not None:
             old.changed.disconnect(self._on_project_changed)

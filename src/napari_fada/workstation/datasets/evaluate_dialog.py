@@ -134,7 +134,9 @@ class EvaluateDialog(DataSetDialog):
 
 def headlines(found: Evaluation) -> list[str]:
     """Return the figures that matter most, in lines for people."""
-    lines = [f"{found.frames} frames of {found.examinations} examinations."]
+    frames, examinations = found.frames, found.examinations
+    of = "1 examination" if examinations == 1 else f"{examinations} examinations"
+    lines = [f"{frames} {'frame' if frames == 1 else 'frames'} of {of}."]
     for name, detection in (("Boxes", found.boxes), ("Outlines", found.outlines)):
         if detection:
             lines.append(f"{name}: AP {detection.ap.text(2)}, at IoU .50 {detection.ap50.text(2)}")

@@ -219,6 +219,11 @@ class MessageBar(QFrame):
         line = self._text.fontMetrics().lineSpacing()
         height = self._text.heightForWidth(width)
         self._area.setFixedHeight(min(max(height, line), LINES * line) + 4)
+        # A bar that comes while the text finds its place takes the room that the text needs.
+        policy, fits = Qt.ScrollBarPolicy, height <= LINES * line + 4
+        self._area.setVerticalScrollBarPolicy(
+            policy.ScrollBarAlwaysOff if fits else policy.ScrollBarAsNeeded
+        )
 
     def resizeEvent(self, event: object) -> None:  # noqa: N802
         """Fit the text to the new width."""

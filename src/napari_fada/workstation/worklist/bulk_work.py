@@ -23,6 +23,7 @@ from napari_fada.records.bulk import (
 from napari_fada.records.project import Project
 from napari_fada.records.worklist import Item
 from napari_fada.workstation.background import Background, Broken
+from napari_fada.workstation.canvas import Way
 from napari_fada.workstation.desk import Level
 from napari_fada.workstation.session import Session
 
@@ -56,6 +57,7 @@ class BulkWork:
         self._what, self._path = "", Path()
         self._then: Callable[[Unseen], None] | None = None
         self._unseen: Unseen | None = None
+        self._asked: tuple[Way, ...] = ()
         self.last: BulkFinished | None = None
         """What was judged last and can be taken back."""
         session.project_changed.connect(self._forget)
@@ -89,12 +91,20 @@ class BulkWork:
             self._start(items, "accept")
             return
         number, of, seen = *unseen, unseen.of - unseen.number
-        ways: list[tuple[str, str, Callable[[], object]]] = [
+        rater = self._session.rater
+
+        def start(*, unseen: bool) -> None:
+            if self._session.rater == rater:
+                self._start(items, "accept", unseen=unseen)
+            else:  # somebody else would sign than was said
+                self.judge(items, "accept")
+
+        ways: list[Way] = [
             ("Cancel", "Accept nothing", lambda: None),
             (
                 f"Accept all {of}" if of > 1 else "Accept it",
                 "Each that nobody had looked at here is marked so",
-                lambda: self._start(items, "accept"),
+                lambda: start(unseen=True),
             ),
         ]
         if seen:
@@ -102,14 +112,15 @@ class BulkWork:
                 (
                     f"Only the {seen} looked at",
                     "Leave those that were never on the screen here",
-                    lambda: self._start(items, "accept", unseen=False),
+                    lambda: start(unseen=False),
                 )
             )
         whom = f"{number} of these {of} scans" if seen else f"these {of} scans"
+        self._asked = tuple(ways)
         self._session.question.emit(
             f"Nobody has looked at {whom if of > 1 else 'this scan'} here. Accepted, all that "
-            f"is proposed on them counts as reviewed, in the name of {self._session.rater}.",
-            tuple(ways),
+            f"is proposed on them counts as reviewed, in the name of {rater}.",
+            self._asked,
         )
 
     def take_back(self) -> None:
@@ -188,7 +199,10 @@ class BulkWork:
         self._changed()
 
     def _forget(self) -> None:
+        """Take back what was offered and asked: it was about another project's scans."""
         self.last = None
+        asked, self._asked = self._asked, ()
+        self._session.question_over.emit(asked)
 
     def cancel(self) -> None:
         """Stop after the scan at work; what was judged stands."""

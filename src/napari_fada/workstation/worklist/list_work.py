@@ -100,7 +100,9 @@ class Queries:
     """Asks for the rows in a thread; a newer question takes the place of one that waits."""
 
     def __init__(self, on_event: Callable[[Any], None]) -> None:
-        self._work = Background(on_event, self._after)
+        self._on_event = on_event
+        self._work = Background(self._answer, self._after)
+        self._asked: Worklist | None = None
         self._next: tuple[Walk, bool] | None = None
 
     @property
@@ -115,7 +117,7 @@ class Queries:
             self._next = (walk, rows or waits_for_rows)
             return
         where, order = walk.where, walk.order
-        worklist = walk.worklist
+        worklist = self._asked = walk.worklist
 
         def work(_cancel: threading.Event) -> Iterator[Any]:
             items = worklist.items(where, order) if rows else None
@@ -130,6 +132,11 @@ class Queries:
         """Stop and wait for the thread."""
         self._next = None
         self._work.close()
+
+    def _answer(self, found: Any) -> None:
+        """Hand an answer on, but for the rows of a project that is open no more."""
+        if self._next is None or self._next[0].worklist is self._asked:
+            self._on_event(found)
 
     def _after(self) -> None:
         waiting, self._next = self._next, None

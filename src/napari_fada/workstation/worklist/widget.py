@@ -90,6 +90,7 @@ class WorklistWidget(QWidget):
         self.counts: Mapping[States, int] = {}
         self._ties = Ties()
         self._project: Project | None = None
+        self._follow = False  # whether the row of the scan that is shown is to be chosen
         self._changed: set[str] = set()
         self._closed = False
         self._settle = QTimer(self)
@@ -213,6 +214,9 @@ class WorklistWidget(QWidget):
         if self._project is None:
             where, order = _remembered()
             self.session.look_for(where, order)
+        if self._project is not walk.worklist.project:  # its rows are other scans
+            self.table.put([], None)
+            self._follow = True
         self._project = walk.worklist.project
         self._ties.tie(self._project.changed, self._on_project_changed)
         self.filters.show_filter(walk.where, walk.order)
@@ -293,7 +297,8 @@ class WorklistWidget(QWidget):
         self.summary.setText(f"<b>{head}</b> · {' · '.join(told)}" if total else "")
         self.table.setVisible(bool(total))
         self.empty.setVisible(not total)
-        self._show_present()
+        self._show_present(follow=self._follow)
+        self._follow = self._follow and found.items is None
 
     def _on_judged(self) -> None:
         if not (self._closed or self.files.running):
