@@ -291,6 +291,17 @@ def test_growth_belongs_to_the_scan_that_it_was_asked_for(measuring, tmp_path):
     assert measuring.session.project.told_age(measuring.session.scan.sha256) is None
 
 
+def test_an_age_may_be_typed_as_it_is_written(qtbot):
+    entry = AgeEntry()
+    qtbot.addWidget(entry)
+    entry.show()
+    entry.weeks.selectAll()
+    qtbot.keyClicks(entry.weeks, "19+")
+    qtbot.keyClicks(entry.days, "3")  # they have the keys now, and what stood there is replaced
+    assert str(entry.age) == "19+3"
+    assert entry.days.text() == "3"
+
+
 def test_an_age_from_a_crown_rump_length_of_another_frame(qtbot):
     size = Measurement("crl", 62.0, "mm", "two points", "CRL", "expert", "user", ("c",))
     entry = AgeEntry([(2, size)])

@@ -188,6 +188,14 @@ def test_worked_z_scores(key: str, value: float, days: int, z: float, centile: f
     )
 
 
+@pytest.mark.parametrize(
+    ("value", "told"), [(199.0, "above the 99.9th"), (130.0, "below the 0.1st"), (165.0, "15.7th")]
+)
+def test_no_size_lies_on_the_hundredth_centile(value: float, told: str) -> None:
+    found = growth_score("intergrowth_hc", value, GestationalAge(140))
+    assert f", {told}" in str(found)
+
+
 def test_weight_standard() -> None:
     for weeks, median in ((20, 331), (28, 1210), (36, 2813), (40, 3619)):
         found = growth_score("hadlock_weight", median, GestationalAge(weeks * 7))

@@ -60,7 +60,7 @@ def growth_chart(scores: Sequence[GrowthScore], size: tuple[float, float] = (5.6
     for score in scores:
         axes.plot(score.age.weeks, score.value, "o", color="#b3261e", ms=7)
         axes.annotate(
-            f"{score.value:.1f} {score.unit}, {score.centile:.0f}th",
+            f"{score.value:.1f} {score.unit}, {score.told_centile}",
             (score.age.weeks, score.value),
             textcoords="offset points",
             xytext=(8, -3),

@@ -42,8 +42,15 @@ class GrowthScore:
     def __str__(self) -> str:
         return (
             f"{self.value:.1f} {self.unit} at {self.age}: z {self.z:+.2f}, "
-            f"{self.centile:.1f}th centile ({self.title}; age from {self.age.origin})"
+            f"{self.told_centile} centile ({self.title}; age from {self.age.origin})"
         )
+
+    @property
+    def told_centile(self) -> str:
+        """The centile in words: none is the 0th, and none the 100th."""
+        if self.centile < 0.05:
+            return "below the 0.1st"
+        return "above the 99.9th" if self.centile >= 99.95 else f"{self.centile:.1f}th"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form."""

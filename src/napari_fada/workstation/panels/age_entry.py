@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from psygnal import Signal
-from qtpy.QtCore import QDate
+from qtpy.QtCore import QDate, Qt
+from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QComboBox, QDateEdit, QHBoxLayout, QLabel, QSpinBox, QWidget
 
 from napari_fada.errors import MeasureError
@@ -29,6 +30,21 @@ NO_AGE = (
     "No age was given: type weeks and days, or the first day of the last period. Until then no "
     "size is scored, and there is no chart."
 )
+
+
+class _Weeks(QSpinBox):
+    """Completed weeks. Ages are written as 19+3: after a plus, the days are typed."""
+
+    def __init__(self, days: QSpinBox) -> None:
+        super().__init__()
+        self._days = days
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802
+        if event is not None and event.key() == Qt.Key.Key_Plus:
+            self._days.setFocus()
+            self._days.selectAll()
+        else:
+            super().keyPressEvent(event)
 
 
 class AgeEntry(QWidget):
@@ -56,7 +72,8 @@ class AgeEntry(QWidget):
             if (key != "crl" or self._crls) and (key != "kept" or kept):
                 self.origin.addItem(text, key)
         self.origin.setToolTip("Where the age comes from: not from these measurements")
-        self.weeks, self.days = QSpinBox(), QSpinBox()
+        self.days = QSpinBox()
+        self.weeks = _Weeks(self.days)
         self.weeks.setRange(0, _MOST_WEEKS)
         self.weeks.setSpecialValueText("–")  # at 0: none was typed
         self.weeks.setToolTip("Completed weeks of the gestational age")
