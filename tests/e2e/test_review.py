@@ -7,6 +7,7 @@ import pytest
 from qtpy.QtCore import Qt
 
 from napari_fada.records import review
+from napari_fada.records.base import LOOK
 from napari_fada.records.project import WHOLE
 
 
@@ -218,6 +219,21 @@ def test_comment_and_scores_are_kept(read):
     assert "annotation" not in scan_review(read).scores
     read.session.undo()
     assert panel.scores["annotation"].button(1).isChecked()
+
+
+def test_what_is_not_kept_does_not_stand_in_the_panel(read):
+    """In a project that is only to look at, comment and score go back to what is kept."""
+    session, panel = read.session, read.widget.review
+    session.reviewing.comment("kept")
+    session.project.set_mark(LOOK, "Worst cases of a study")
+    assert session.open_project(session.project.path)
+    assert session.looking.on
+    panel.comment.setText("typed")
+    panel.flush()
+    button = panel.scores["annotation"].button(2)
+    button.click()
+    assert (panel.comment.text(), button.isChecked()) == ("kept", False)
+    assert (scan_review(read).comment, scan_review(read).scores) == ("kept", {})
 
 
 def test_keys_reach_the_review_from_its_list(read):

@@ -152,7 +152,7 @@ class ReviewPanel(QWidget):
                     "Click again to take it back."
                 )
                 button.clicked.connect(
-                    lambda on, of=of, value=value: self._reviewing.score(of, value if on else None)
+                    lambda on, of=of, value=value: self._score(of, value if on else None)
                 )
                 group.addButton(button, value)
                 row.addWidget(button)
@@ -274,9 +274,15 @@ class ReviewPanel(QWidget):
             scan is not None
             and self.comment.text().strip() != self._reviewing.scan_review().comment
         ):
-            self._reviewing.comment(self.comment.text())
+            kept = self._reviewing.comment(self.comment.text())
+            if not kept and self._session.looking.on:
+                self.comment.setText(self._reviewing.scan_review().comment)
         if self.comment.hasFocus():
             self._leave()
+
+    def _score(self, of: ScoreOf, value: int | None) -> None:
+        if not self._reviewing.score(of, value) and self._session.looking.on:
+            self._show_scan(self._reviewing.scan_review())  # the button shows what is kept
 
     def _flushed(self, does: Callable[[], object]) -> object:
         self.flush()

@@ -101,6 +101,8 @@ class RowMenu:
 
     def remove(self, items: Sequence[Item]) -> None:
         """Take rows off the list; records stay, and so do scans that were worked on."""
+        if self._session.looking.refuses():
+            return
         try:
             gone = self._session.walk.worklist.remove(i.id for i in items)
         except FadaError as error:
