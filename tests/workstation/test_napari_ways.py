@@ -144,6 +144,18 @@ def test_rows_and_columns_may_change_places(bench):
     assert bench.one().points[1] == (90.5, 10.5)
 
 
+def test_the_layer_of_the_scan_deleted(bench, qtbot):
+    """As with Delete in napari's layer list: ours go with it, none stays that keeps nothing."""
+    put(bench, drawn("head", RING))
+    sha256 = bench.session.scan.sha256
+    bench.viewer.layers.selection = {bench.session.image}
+    bench.viewer.layers.remove_selected()
+    qtbot.waitUntil(lambda: len(bench.viewer.layers) == 0)
+    assert bench.session.scan is None
+    assert len(bench.session.project.annotations(sha256, 0)) == 1
+    assert "annotations are kept" in bench.texts()
+
+
 def test_all_layers_deleted_at_once(bench, qtbot):
     """As with Delete in napari's layer list after Ctrl+A there: nothing goes but what is shown."""
     put(bench, drawn("head", RING))

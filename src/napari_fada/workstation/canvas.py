@@ -299,17 +299,26 @@ class Canvas:
                 lambda: session.use_layer(image),
             )
         ]
-        if scan.path is not None:
-            ways.insert(
-                0, (f"Open {scan.name}", "Show the file", lambda: session.open_path(scan.path))
-            )
-        self._asked = tuple(ways)
+        self._asked = (*self._open_again(scan), *ways)
         session.ask(
             f"The pixels of “{image.name}” were changed: it no longer shows {scan.name}, which "
             "was closed. Its annotations are kept; nothing more goes to it. Open it again, or "
             "choose the layer to work on the changed pixels as a scan of its own.",
             self._asked,
         )
+
+    def tell_gone(self, scan: Any, image: Any) -> None:
+        """Say that the layer of the scan was taken away, and how to go on."""
+        self._session.ask(
+            f"“{image.name}” was the layer of {scan.name}, which is closed now. Its annotations are "
+            "kept in the project: open it again to go on.",
+            self._open_again(scan),
+        )
+
+    def _open_again(self, scan: Any) -> tuple[Way, ...]:
+        if scan.path is None:
+            return ()
+        return ((f"Open {scan.name}", "Show the file", lambda: self._session.open_path(scan.path)),)
 
     # Order and what is hidden
 

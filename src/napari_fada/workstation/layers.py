@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -258,8 +259,8 @@ class LayerSet:
         for binding in self._all.values():
             binding.close()
         private.keep_buffers(self._viewer, self.layers)
-        if soon:
-            private.later(self._take_out)
+        if soon:  # Qt holds a method by its object weakly, and nobody else keeps this one now
+            private.later(partial(LayerSet._take_out, self))
         else:
             self._take_out()
 

@@ -477,9 +477,11 @@ class ScanSession:
 
     def _on_layer_removed(self, event: Any) -> None:
         removed = event.value
-        if removed is self.image:
+        if removed is self.image and self.scan is not None:
+            scan = self.scan
             self.close_scan(soon=True)
             self.scan_changed.emit()
+            self.canvas.tell_gone(scan, removed)
         elif self.layers is not None and removed in self.layers:
             self.close_scan(soon=True)
             self.say(
