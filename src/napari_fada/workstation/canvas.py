@@ -318,7 +318,8 @@ class Canvas:
     def _open_again(self, scan: Any) -> tuple[Way, ...]:
         if scan.path is None:
             return ()
-        return ((f"Open {scan.name}", "Show the file", lambda: self._session.open_path(scan.path)),)
+        show = partial(self._session.open_path, scan.path)
+        return ((f"Open {scan.name}", "Show the file", show),)
 
     # Order and what is hidden
 
