@@ -310,8 +310,8 @@ class Canvas:
     def tell_gone(self, scan: Any, image: Any) -> None:
         """Say that the layer of the scan was taken away, and how to go on."""
         self._session.ask(
-            f"“{image.name}” was the layer of {scan.name}, which is closed now. Its annotations are "
-            "kept in the project: open it again to go on.",
+            f"“{image.name}” was the layer of {scan.name}, which is closed now. Its annotations "
+            "are kept in the project: open it again to go on.",
             self._open_again(scan),
         )
 
