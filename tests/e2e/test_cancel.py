@@ -52,3 +52,18 @@ def test_only_one_run_at_a_time(desk, qtbot):
     assert not desk.widget.start(("detect",), "add")
     desk.widget.runner.cancel()
     desk.wait_for_run()
+
+
+def test_nothing_is_accepted_while_it_is_read(desk, qtbot):
+    desk.answer(slow())
+    desk.widget.run()
+    qtbot.waitUntil(lambda: desk.widget.phases.states["interpret"] == "running")
+    accept = desk.session.reviewing.accept_and_next
+    for _ in range(2):
+        assert not accept()
+        assert desk.widget.message.text.startswith("A run goes on here")
+    assert desk.session.reviewing.scan_review().state == "new"
+    desk.widget.runner.cancel()
+    desk.wait_for_run()
+    accept()
+    assert desk.session.reviewing.scan_review().state == "accepted"

@@ -236,7 +236,7 @@ def accept_seen(project: Project, sha256: str, frame: int, looks: Iterable[Look]
         unseen = project.unseen(sha256, also=[frame])
         frames = [frame, *(f for f in project.frames(sha256) if f != frame)]
         acts = [_finished(project, sha256, f, False) for f in frames if f not in unseen]
-        label = f"What was looked at accepted ({len(acts)} frames)"
+        label = f"What was looked at accepted ({len(acts)} frame{'s' * (len(acts) != 1)})"
         project.act(sha256, *(replace(act, label=label) for act in acts))
 
 

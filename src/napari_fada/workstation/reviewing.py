@@ -249,7 +249,8 @@ class Reviewing:
         if left:
             session.undoing.leave(session.scan.sha256, session.frame)
             session.go_to_frame(min(left))
-            session.say(f"What you looked at is accepted. {len(left)} frames are left.")
+            are = "frame is" if len(left) == 1 else "frames are"
+            session.say(f"What you looked at is accepted. {len(left)} {are} left.")
         return True
 
     def _looks(self) -> tuple[tuple[int, str], ...]:

@@ -148,6 +148,11 @@ class Runner:
         self.waiting: Phase | None = None  # the phase at whose gate the run waits
         self._worker: Any = None
         self._activity = Activity()
+        session.reviewing.signing.reading_now = self.reading_now
+
+    def reading_now(self) -> tuple[str, int] | None:
+        """Return the scan and the frame that are read now; None if no run is under way."""
+        return None if self.job is None else (self.job.scan.sha256, self.job.frame)
 
     @property
     def running(self) -> bool:

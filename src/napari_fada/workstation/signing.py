@@ -82,6 +82,19 @@ def scan_not_shown(closing: Closing) -> Objection | None:
     return Objection(f"{found.text} Nothing is accepted.", passes=False, offers=found.ways)
 
 
+def being_read(closing: Closing) -> Objection | None:
+    """Object while a run reads what is to be accepted: what it finds is not in the project yet."""
+    at = closing.session.reviewing.signing.reading_now()
+    if at is None or at[0] != closing.sha256 or not (closing.whole or at[1] == closing.frame):
+        return None
+    where = "here" if at[1] == closing.frame else f"on frame {at[1] + 1}"
+    return Objection(
+        f"A run goes on {where}, and what it finds is not in the project yet. Wait for its end, or "
+        f"cancel it ({KeyTable()['cancel']}). Nothing is accepted.",
+        passes=False,
+    )
+
+
 def changed_elsewhere(closing: Closing) -> Objection | None:
     """Show what another window has changed since the canvas was drawn, and object."""
     changed = closing.project.poll()  # what it finds is shown
@@ -216,7 +229,7 @@ def never_seen(closing: Closing) -> Objection | None:
 #: In the order in which they are asked: what is seen and stands as it is seen, what is disputed,
 #: what does not fit together, what is missing, what nobody looked at.
 CHECKS: tuple[Check, ...] = (
-    *(scan_not_shown, changed_elsewhere, annotations_hidden, open_conflicts),
+    *(scan_not_shown, being_read, changed_elsewhere, annotations_hidden, open_conflicts),
     *(boxes_apart, boxes_in_doubt, required_fields, never_seen),
 )
 
@@ -235,6 +248,8 @@ class Signing:
         self._told: dict[tuple[Check, bool], Objection] = {}
         self.show_conflict: Callable[[Conflict], object] = lambda _conflict: None
         """Opens a conflict where it is decided; the window sets it."""
+        self.reading_now: Callable[[], tuple[str, int] | None] = lambda: None
+        """Tells the scan and frame that a run reads now, if one goes on; the runner sets it."""
         session.scan_changed.connect(self.forget)
         session.frame_changed.connect(self.forget)
         session.review_changed.connect(self.forget)
