@@ -76,6 +76,24 @@ def test_a_dab_changes_what_is_measured_by_its_own_size_only(corners):
     assert hc[1] == pytest.approx(hc[0], rel=5e-4)
 
 
+@pytest.mark.parametrize(
+    ("axes", "corners", "most"),
+    [((230, 140, 0.4), 12, 40), ((280, 200, 1.1), 12, 40), ((200, 130, 0.3), 8, 60)],
+)
+def test_sides_of_a_large_head_beside_a_dab_are_not_bent_one_after_another(axes, corners, most):
+    a, b, turn = axes
+    ring = Ellipse(400, 270, a, b, turn).polygon(corners)
+    before = Annotation("Brain", "polygon", ring, source="expert", status="accepted")
+    line = np.array(g.outlines(before)[0])
+    x, y = line[len(line) // 8]
+    rows, columns = np.mgrid[:540, :800]
+    where = np.hypot(columns + 0.5 - x, rows + 0.5 - y) < 5
+    after, _ = stroked_outline(before, g.rasterise(before, (540, 800)) & ~where)
+    away = as_points(line[np.hypot(*(line - (x, y)).T) > 20])
+    assert distance(LinearRing(g.outlines(after)[0]), away).max() < 0.04
+    assert len(after.points) <= most
+
+
 def test_a_stroke_costs_few_corners():
     after, _, _ = painted(ellipse(48), dab(219, 118, 2.5), on=False)
     assert len(after.points) < 48 + 20

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_fada.records.annotation import Annotation, Point, Ring
-from napari_fada.records.curves import curve
+from napari_fada.records.curves import FINE, curve
 from napari_fada.records.geometry import corner_rings, is_round
 from napari_fada.records.staircase import REAL, reduced_line, thinned_line, thinned_ring
 
@@ -45,6 +45,10 @@ class _Place:
     side: int
     corner: bool
 
+    def lies_on(self, ring: int, side: int) -> bool:
+        """Tell whether it lies on a side, between its corners."""
+        return not self.corner and (self.ring, self.side) == (ring, side)
+
 
 @dataclass(slots=True)
 class OldOutlines:
@@ -53,6 +57,8 @@ class OldOutlines:
     records: Sequence[Annotation]
     _places: dict[Point, _Place] = field(default_factory=dict)
     _lengths: list[int] = field(default_factory=list)
+    _sides: list[int] = field(default_factory=list)
+    _beside: dict[Point, tuple[Point, Point]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for record in self.records:
@@ -67,6 +73,11 @@ class OldOutlines:
             side += corner
             self._places[point] = _Place(len(self._lengths), at, side, corner)
         self._lengths.append(len(line))
+        self._sides.append(side + 1)
+        fine = curve(ring, FINE) if len(line) > len(ring) else ring
+        for at, point in enumerate(fine):
+            if point in corners:
+                self._beside[point] = fine[at - 1], fine[(at + 1) % len(fine)]
 
     def __contains__(self, point: object) -> bool:
         return point in self._places
@@ -74,6 +85,27 @@ class OldOutlines:
     def place(self, point: Point) -> _Place | None:
         """Return where a point lies; None for a new one."""
         return self._places.get(point)
+
+    def directed(self, kept: Ring) -> Ring:
+        """Return kept points with one more beside each corner whose side was cut.
+
+        It lies so near that the curve has the same direction at the corner as before; else the
+        next side, which nobody touched, would be bent, and the one after it in turn.
+        """
+        out: list[Point] = []
+        for i, point in enumerate(kept):
+            place = self._places.get(point)
+            if place is None or not place.corner:
+                out.append(point)
+                continue
+            before, after = (self._places.get(q) for q in (kept[i - 1], kept[(i + 1) % len(kept)]))
+            last, sides = place.side - 1, self._sides[place.ring]
+            if before and before.lies_on(place.ring, last % sides):
+                out.append(self._beside[point][0])
+            out.append(point)
+            if after and after.lies_on(place.ring, place.side):
+                out.append(self._beside[point][1])
+        return tuple(p for p, q in zip(out, out[1:] + out[:1], strict=True) if p != q)
 
     def step(self, a: Point, b: Point) -> int:
         """Return 1 or -1 where two points follow each other on an old outline, else 0."""
@@ -107,7 +139,7 @@ def corners_of(ring: Ring, old: OldOutlines, *, as_curve: bool, thin: float = 0.
         kept = _with_thin_stretches(ring, needed, old, as_curve, thin, real)
         if not as_curve or len(set(kept)) < 3:
             break
-        kept = held_straight(kept, ring, old)
+        kept = held_straight(old.directed(kept), ring, old)
         off = _off(ring, kept)
         # What moved although nothing changed there keeps its points; what is new its corners.
         more = [
