@@ -323,9 +323,9 @@ def own_class(text: str) -> str:
     ExchangeError
         If there is none.
     """
-    from napari_fada.exchange.names import Names
+    from napari_fada.exchange.names import class_of_ours
 
-    return Names({text: text}).category(text) or text
+    return class_of_ours(text)
 
 
 def one_of_groups(text: str) -> Any:

@@ -176,8 +176,13 @@ def test_masks_and_places_that_are_none(desk, tmp_path):
     dialog.values.setText("255=nothing")
     dialog.category.setCurrentText("")
     dialog.read.click()
-    wait(desk, dialog)
-    assert not dialog.bring.isEnabled() or dialog.plan is not None
+    text = dialog.outcome.toPlainText()
+    assert "The class 'nothing' that 'nothing' is to become is not in the vocabulary." in text
+    assert not dialog.bring.isEnabled()
+    dialog.values.setText("7=head")  # no mask has that value: there is nothing to bring in
+    dialog.read.click()
+    assert "0 images with 0 records" in wait(desk, dialog)
+    assert not dialog.bring.isEnabled()
 
 
 def test_the_model_is_scored_and_the_worst_is_opened(judged, tmp_path, monkeypatch):
@@ -190,7 +195,7 @@ def test_the_model_is_scored_and_the_worst_is_opened(judged, tmp_path, monkeypat
     dialog.place.line.setText(str(tmp_path / "report"))
     dialog.go.click()
     text = wait(judged, dialog)
-    assert "1 frames of 1 examinations." in text
+    assert "1 frame of 1 examination." in text
     assert "100 % were accepted untouched" in text
     assert opened == []  # nothing opens by itself
     dialog.report.click()

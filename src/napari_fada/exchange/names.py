@@ -57,6 +57,17 @@ class Names:
         return found.name if found else None
 
 
+def class_of_ours(text: str) -> str:
+    """Return a class of the vocabulary as a user typed it; empty for what is to be left out.
+
+    Raises
+    ------
+    ExchangeError
+        If there is none.
+    """
+    return Names({text: text}).category(text) or text
+
+
 def parse_mapping(pairs: list[str]) -> dict[str, str]:
     """Read ``theirs=ours`` pairs as a user types them; ``theirs=`` leaves a label out.
 

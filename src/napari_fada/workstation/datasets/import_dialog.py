@@ -23,7 +23,7 @@ from qtpy.QtWidgets import (
 from napari_fada.errors import ExchangeError, FadaError
 from napari_fada.exchange.guess import guess_form
 from napari_fada.exchange.importing import ImportPlan, ImportSummary
-from napari_fada.exchange.names import Names, parse_mapping
+from napari_fada.exchange.names import Names, class_of_ours, parse_mapping
 from napari_fada.exchange.writers import MODULES, load_format
 from napari_fada.vocabulary import vocabulary
 from napari_fada.workstation.datasets.dialog import DataSetDialog, PlaceField
@@ -138,7 +138,7 @@ class ImportDialog(DataSetDialog):
                 "names": Names(self._mapping()),
                 "masks": masks,
                 "category": self.category.currentText() or None,
-                "values": {_number(k): v for k, v in parse_mapping(pairs).items()},
+                "values": {_number(k): class_of_ours(v) for k, v in parse_mapping(pairs).items()},
             }
         except FadaError as error:
             self.tell([in_the_window(str(error))])
@@ -180,7 +180,8 @@ class ImportDialog(DataSetDialog):
     def show_running(self, running: bool) -> None:
         """Let the buttons wait."""
         self.read.setEnabled(not running)
-        self.bring.setEnabled(not running and self.plan is not None)
+        some = self.plan is not None and len(self.plan.items) > 0
+        self.bring.setEnabled(not running and some)
 
     def finished_with(self, result: Any) -> None:
         """Show what was read, or what was brought in."""
@@ -256,6 +257,7 @@ class ImportDialog(DataSetDialog):
 
     def _forget(self) -> None:
         self.preview.look_at(None)
+        self.bring.setEnabled(False)
         if self.plan is not None:
             self.plan.__exit__(None, None, None)
             self.plan = None
