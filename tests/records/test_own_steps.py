@@ -374,3 +374,14 @@ def test_undoing_the_end_of_a_review_opens_the_frame_whatever_was_said_since(ann
     assert {a.status for a in anna.annotations(*KEY)} == {"proposed"}
     assert anna.state(*KEY)["review"] == "in_review"
     assert review.scan_review(anna, SHA).state == "in_review"
+
+
+def test_a_review_that_another_rater_has_closed_since_is_not_opened(anna, path):
+    anna.edit(*KEY, add=[lv(20)])
+    review.finish(anna, *KEY)
+    with Project.open(path, rater="Ben") as ben:
+        ben.edit(*KEY, add=[lv(70)])
+        review.finish(ben, *KEY)
+    assert anna.undo(*KEY) is None
+    assert review.scan_review(anna, SHA).state == "corrected"
+    assert anna.others_last(*KEY).rater == "Ben"

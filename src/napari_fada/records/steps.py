@@ -353,8 +353,8 @@ def _is_signed_since(
     connection: sqlite3.Connection, since: Iterable[int], changes: Iterable[Change]
 ) -> bool:
     """Tell whether one of these later edits closed the frame with what is to be undone."""
-    if all(c.name == REVIEW or c.name.startswith(SCAN) for c in changes):
-        return False
+    if all(c.name.startswith(SCAN) and c.name != SCAN + REVIEW for c in changes):
+        return False  # a comment, a score
     found = (c for edit in since for c in history.changes_of(connection, edit))
     return any(c.name == REVIEW and c.after in CLOSED for c in found)
 
