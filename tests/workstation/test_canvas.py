@@ -470,6 +470,24 @@ def test_a_hidden_layer_is_told_and_shown_before_anything_is_signed(
     assert {r.status for r in small.kept()} == {"accepted"}
 
 
+@pytest.mark.parametrize("how", ["transparent", "no width"])
+def test_a_line_that_cannot_be_seen_is_shown_before_anything_is_signed(
+    small: Bench, how: str
+) -> None:
+    small.propose(Annotation("CSP", "box", ((20.0, 20.0), (50.0, 40.0))))
+    layer = small.session.layers.layer("boxes")
+    if how == "transparent":
+        layer.edge_color = layer.face_color = "transparent"
+    else:
+        layer.edge_width, layer.face_color = 0, "transparent"
+    assert not small.session.reviewing.accept_and_next()
+    assert {r.status for r in small.kept()} == {"proposed"}
+    assert layer.edge_color[0, 3] > 0.2  # of a proposal
+    assert layer.edge_width[0] > 0
+    small.session.reviewing.accept_and_next()
+    assert {r.status for r in small.kept()} == {"accepted"}
+
+
 def test_all_hidden_names_the_key_and_masks_may_be_hidden(small: Bench) -> None:
     small.propose(BOX, RING)
     small.session.canvas.name_key("H")

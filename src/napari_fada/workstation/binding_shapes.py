@@ -169,6 +169,11 @@ class ShapesBinding:
             lines = (codec.curve_of if is_round(r.record.category) else None for r in rows)
             private.draw_along(self.layer, dict(enumerate(lines)))
 
+    def repaint(self) -> None:
+        """Give all shapes the look of their classes again."""
+        with self._busy():
+            self._paint([s.row for s in self._shown])
+
     def _paint(self, rows: list[codec.Row]) -> None:
         """Set colours and widths, one row for each shape."""
         if rows:

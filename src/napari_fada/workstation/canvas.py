@@ -13,7 +13,7 @@ from typing import Any
 
 from napari_fada.workstation import napari_private as private
 from napari_fada.workstation import scan_layers
-from napari_fada.workstation.covering import hiding, is_seen, other_images
+from napari_fada.workstation.covering import has_blank_shapes, hiding, is_seen, other_images
 from napari_fada.workstation.desk import Busy
 from napari_fada.workstation.layer_pixels import LayerPixels
 from napari_fada.workstation.layers import role_of
@@ -235,7 +235,8 @@ class Canvas:
         ]
         if any(is_proposal(r) or r.uid in session.locked for r in records):
             holding.append("marks")
-        return [role for role in holding if not is_seen(session.layers.layer(role))]
+        layers = {role: session.layers.layer(role) for role in holding}
+        return [r for r, layer in layers.items() if not is_seen(layer) or has_blank_shapes(layer)]
 
     # The pixels
 
@@ -392,6 +393,8 @@ class Canvas:
         layer.visible = True
         if not is_seen(layer):
             layer.opacity = OPACITY.get(role, 1.0)
+        if has_blank_shapes(layer):
+            self._session.layers.bindings[role].repaint()
 
     def _show_layer(self, layer: Any) -> None:
         layer.visible = True

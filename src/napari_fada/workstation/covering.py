@@ -22,6 +22,19 @@ def is_seen(layer: Any) -> bool:
     return bool(layer.visible) and float(layer.opacity) >= FAINT
 
 
+def has_blank_shapes(layer: Any) -> bool:
+    """Tell whether a Shapes layer has shapes with neither a line nor a face that can be seen.
+
+    napari's controls let the line of what is selected be transparent or of no width.
+    """
+    from napari.layers import Shapes
+
+    if not isinstance(layer, Shapes) or not len(layer.data):
+        return False
+    line = (layer.edge_color[:, 3] >= FAINT) & (np.asarray(layer.edge_width) > 0)
+    return not bool(np.all(line | (layer.face_color[:, 3] >= FAINT)))
+
+
 def other_images(viewer: Any, image: Any) -> list[Any]:
     """Return the Image layers that are seen beside the scan, over or around it."""
     from napari.layers import Image
