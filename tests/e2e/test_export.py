@@ -26,6 +26,7 @@ def test_export_from_the_widget(desk, tmp_path):
     iio.imwrite(scan, np.random.default_rng(3).integers(0, 99, (200, 400), np.uint8))
     assert desk.session.open_path(scan)
     desk.run()
+    desk.session.active_class = "LV"  # of the others there are open proposals
     desk.session.layers.bindings["boxes"].layer.add(
         [[100, 100], [100, 150], [150, 150], [150, 100]], shape_type="rectangle"
     )

@@ -72,8 +72,8 @@ def test_everything_has_a_tooltip_of_more_than_two_words(desk, roots):
 def test_buttons_of_keys_name_them(desk):
     """After a key was changed, too."""
     table = desk.widget.keys.table
-    table.change("box", "Alt-Shift-1")
-    table.change("cancel", "Alt-Shift-2")
+    table.change("box", "Alt-Shift-F9")
+    table.change("cancel", "Alt-Shift-F11")
     desk.widget._bind_keys()
     for name, button in desk.widget.tools.buttons.items():
         assert table[name] in button.toolTip(), name

@@ -183,15 +183,20 @@ def _parts(
 ) -> list[tuple[GridRing, GridBox]]:
     """Return the outer rings of a polygon on the grid, with their boxes; holes are counted.
 
-    A curve is given by its corners, as models answer; the box is that of the curve.
+    A curve is given by its corners, as models answer; the box is that of the curve: where all
+    corners are written, of the curve through them as written, so that whoever reads them finds
+    the same box.
     """
     rings = []
     for points, line in zip(corner_rings(record), outlines(record), strict=True):
         ring = _on_grid(points, size, tally, record.category)
         if len(set(ring)) < 3 or _twice_area(ring) == 0:
             tally.left_out[TOO_SMALL] += 1
-        else:
-            rings.append((ring, _box(pixels_to_grid(line, *size))))
+            continue
+        if is_round(record.category) and len(points) <= MAX_VERTICES:
+            written = Annotation(record.category, "polygon", grid_to_pixels(ring, *size))
+            (line,) = outlines(written)
+        rings.append((ring, _box(pixels_to_grid(line, *size))))
     outer = [
         (ring, box)
         for i, (ring, box) in enumerate(rings)
