@@ -10,6 +10,7 @@ from mixed_bench import CLASSES, Bench
 from mixed_ledger import Meant, by_people, corner_moved, drawn, nothing, replaced, status, stroke
 
 from napari_fada.records.annotation import Annotation
+from napari_fada.records.edits import FINISHED
 from napari_fada.workstation.panels.reason_picker import ReasonPicker
 
 
@@ -187,9 +188,7 @@ class Annotator:
         self.at.hands.key("Control-Z")
         self.at.settle()
         if self.at.sha != sha:  # the first undo after a scan was finished goes back to it
-            sha, past = self.at.sha, self.at.steps.get(self.at.sha, [])
-            if not self.at.finished or sha != self.at.finished.pop():
-                return nothing("undo of another scan")
+            return Meant("undo", self.at.sha, self.reopened(self.at.sha))
 
         def check(_before: Any, after: Any) -> str:
             if not past:
@@ -200,6 +199,20 @@ class Annotator:
             return "" if same else "is not what was there before the last act"
 
         return Meant("undo", sha, check)
+
+    def reopened(self, sha: str) -> Callable[..., str]:
+        """Mean that a finished scan is again what it was before that."""
+
+        def check(_before: Any, after: Any) -> str:
+            was = self.at.finished.pop(sha, None)
+            if was is None:
+                return "went back to a scan that was not finished in this session"
+            if steps := self.at.steps.get(sha):
+                steps.pop()
+            same = by_people(was) == by_people(after)
+            return "" if same else "is not what was there before it was finished"
+
+        return check
 
     def redo(self) -> Meant | None:
         if self.at.session.scan is None:
@@ -222,12 +235,13 @@ class Annotator:
         if self.at.session.scan is None:
             return None
         sha = self.at.sha
+        over = self.at.look().states.get(sha) in FINISHED  # then N only goes on
         self.at.hands.focus()
         self.at.hands.key("N")
         self.at.settle()
 
         def check(before: Any, after: Any) -> str:
-            self.at.finished.append(sha)
+            self.at.finished[sha] = before
             gone = [a for uid, a in before.items() if uid not in after]
             came = {a.parent: a for uid, a in after.items() if uid not in before}
             for old in gone:
@@ -241,7 +255,7 @@ class Annotator:
             left = any(a.status == "proposed" for a in after.values())
             return "something is still open" if left else ""
 
-        return Meant("finish", sha, check)
+        return Meant("finish", sha, check, silent=over)
 
     def open_scan(self) -> Meant:
         """Open a file, as the button does."""

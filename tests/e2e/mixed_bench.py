@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from hands import Hands
-from mixed_ledger import Snapshot, snapshot
+from mixed_ledger import Records, Snapshot, snapshot
 from qtpy.QtTest import QTest
 
 from napari_fada.records.annotation import Annotation
@@ -44,7 +44,7 @@ class Bench:
         self.mended: list[Callable[[], None]] = []
         self.steps: dict[str, list[Snapshot]] = {}
         self.back: dict[str, list[Snapshot]] = {}
-        self.finished: list[str] = []
+        self.finished: dict[str, Records] = {}
 
     def look(self) -> Snapshot:
         return snapshot(self.session.project, self.shas)

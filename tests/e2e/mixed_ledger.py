@@ -62,8 +62,8 @@ class Meant:
         The only scan that it may change; empty: none.
     check : callable
         Says what is wrong with the records of that scan before and after; empty if nothing is.
-    others : set of str
-        Scans that may change besides, without a look at how.
+    also : mapping of sha to callable
+        What is meant for another scan besides.
     silent : bool
         Whether having changed nothing needs no word.
     """
@@ -71,7 +71,7 @@ class Meant:
     name: str
     sha: str = ""
     check: Callable[[Records, Records], str] = field(default=lambda _b, _a: "changed something")
-    others: set[str] = field(default_factory=set)
+    also: dict[str, Callable[[Records, Records], str]] = field(default_factory=dict)
     silent: bool = False
 
 
@@ -85,6 +85,10 @@ def judge(meant: Meant, before: Snapshot, after: Snapshot, said: Sequence[str]) 
     changed = {
         s for s in before.changed(after) if s == meant.sha or not prefetched(s, before, after)
     }
+    for sha in changed & meant.also.keys():
+        if problem := meant.also[sha](before.of(sha), after.of(sha)):
+            return f"another scan: {problem}", True
+    changed -= meant.also.keys()
     if changed - {meant.sha}:
         return f"changed another scan: {sorted(s[:8] for s in changed - {meant.sha})}", True
     if not changed:
@@ -93,8 +97,9 @@ def judge(meant: Meant, before: Snapshot, after: Snapshot, said: Sequence[str]) 
 
 
 def by_people(records: Records) -> Records:
-    """Return what people drew or judged; what the model proposes is no step of theirs."""
-    return {u: a for u, a in records.items() if a.source != "model" or a.status != "proposed"}
+    """Return what Anna drew or judged: what the model proposes and Ben drew is no step of hers."""
+    mine = {u: a for u, a in records.items() if a.rater != "Ben"}
+    return {u: a for u, a in mine.items() if a.source != "model" or a.status != "proposed"}
 
 
 def prefetched(sha: str, before: Snapshot, after: Snapshot) -> bool:

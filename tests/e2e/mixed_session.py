@@ -94,7 +94,8 @@ class MixedSession:
             traceback.print_exc()
             meant = nothing(name)
             outcome.wrong.append(f"{number} {name}: raised {error!r}")
-        problem, done = judge(meant, before, bench.look(), bench.said)
+        said = [*bench.said, *filter(None, [bench.session.canvas.text])]
+        problem, done = judge(meant, before, bench.look(), said)
         words = "; ".join(s.splitlines()[0][:110] for s in bench.said[-2:])
         outcome.log.append(f"{number} {name}: {'done' if done else 'left'}. {words}")
         if self.aloud:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from mixed_annotator import Annotator
 from mixed_bench import Bench
-from mixed_ledger import Meant, nothing
+from mixed_ledger import Meant, by_people, nothing
 
 from napari_fada.records.annotation import Annotation
 
@@ -209,14 +210,22 @@ class OtherWays:
         self.at.hands.focus()
         self.at.hands.key("Control-Z")
         self.at.settle()
-        self.at.steps[sha], self.at.back[sha] = [], []
-        if self.at.sha not in ("", sha) and self.at.finished:
-            # Undo went back to the scan that was finished before, and leaves his alone.
-            self.at.finished.pop()
-            self.at.steps[self.at.sha], self.at.back[self.at.sha] = [], []
+        self.at.back[sha] = []
         if his.uid not in self.at.look().of(sha):
             return nothing("other program: what another rater did was taken back")
-        return Meant("other program", sha, lambda _before, _after: "", others={self.at.sha})
+        other = self.at.sha
+        # Undo may have gone back to the scan that was finished before, and left his alone.
+        back = {other: Annotator(self.at).reopened(other)} if other not in ("", sha) else {}
+
+        def check(before: Any, after: Any) -> str:
+            mine = by_people(after)
+            if mine == by_people(before):
+                return ""
+            past = self.at.steps.get(sha)
+            same = past and by_people(past.pop().of(sha)) == mine
+            return "" if same else "took back something else than her last act"
+
+        return Meant("other program", sha, check, also=back)
 
 
 OTHER = {
