@@ -134,6 +134,22 @@ def test_several_scans_go_back_one_after_another(desk):
     assert desk.said[-1] == "There is nothing of yours to undo here."
 
 
+def test_a_finished_scan_that_was_worked_on_again_is_no_longer_left(desk, tmp_path):
+    """Its last act is what was done since; that is taken back where it is seen."""
+    draw(desk, box())
+    finish(desk)
+    assert desk.open_path(tmp_path / "a.png")
+    draw(desk, box(60.0))
+    assert desk.open_path(tmp_path / "b.png")
+    desk.undo()
+    desk.undo()
+    assert (desk.scan.name, state(desk, "a")) == ("b.png", "in_review")
+    assert desk.open_path(tmp_path / "a.png")
+    assert len(kept(desk)) == 2
+    desk.undo()
+    assert len(kept(desk)) == 1
+
+
 def test_on_a_scan_that_was_chosen_it_is_named_first(desk, tmp_path):
     finish(desk)
     desk.open_path(tmp_path / "d.png")

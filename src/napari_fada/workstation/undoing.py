@@ -121,10 +121,17 @@ class Undoing:
             )
 
     def _newest_left(self) -> Left | None:
-        """Return what was left last and has not been undone."""
-        while self._left and not self._session.project.is_standing(self._left[-1].act):
+        """Return what was left last, unless it was undone or worked on again since."""
+        while self._left and not self._is_last(self._left[-1]):
             self._left.pop()
         return self._left[-1] if self._left else None
+
+    def _is_last(self, left: Left) -> bool:
+        project = self._session.project
+        if not project.is_standing(left.act):
+            return False
+        mine = project.own_last(left.sha256, None)
+        return mine is None or mine.act <= left.act
 
     def _comes_first(self, left: Left) -> bool:
         """Tell whether what was left is later than one's own acts on the scan that is shown."""
