@@ -218,11 +218,10 @@ class OtherWays:
         back = {other: Annotator(self.at).reopened(other)} if other not in ("", sha) else {}
 
         def check(before: Any, after: Any) -> str:
-            mine = by_people(after)
-            if mine == by_people(before):
+            if {u: a for u, a in after.items() if u != his.uid} == before:
                 return ""
             past = self.at.steps.get(sha)
-            same = past and by_people(past.pop().of(sha)) == mine
+            same = past and by_people(past.pop().of(sha)) == by_people(after)
             return "" if same else "took back something else than her last act"
 
         return Meant("other program", sha, check, also=back)

@@ -275,6 +275,17 @@ def test_a_frame_that_was_changed_or_locked_since_stays_and_is_named(anna, path)
     assert lefts(anna, 2) == [25]
 
 
+def test_accepting_what_is_locked_can_be_taken_back(anna):
+    """The lock goes back with its record; only what was locked afterwards stands in the way."""
+    anna.save_reading(make_reading(SCAN, polygon()))
+    (proposed,) = anna.annotations(*KEY)
+    review.set_locked(anna, *KEY, [proposed.uid], locked=True)
+    review.accept(anna, *KEY, [proposed.uid])
+    assert anna.undo(*KEY) is not None
+    assert anna.annotations(*KEY) == [proposed]
+    assert review.frame_review(anna, *KEY).locked == {proposed.uid}
+
+
 def test_pages_of_the_history_miss_no_line_between_the_parts_of_an_act(anna):
     anna.edit(SHA, 0, add=[lv()], label="first")
     for event in carry.copy(anna, SHA, 0, range(1, 7)):

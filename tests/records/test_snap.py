@@ -115,6 +115,15 @@ def test_whatever_lies_there_the_result_is_sound_and_near(seed, points):
         assert (values <= [400, 300]).all()
 
 
+def test_what_is_snapped_and_put_right_stays_inside_the_frame():
+    """A round outline that crosses itself at the edge: its curve bulges over it."""
+    points = ((325.0, 1.0), (0.0, 0.0), (375.0, 0.0), (26.0, 80.0), (1.0, 279.0))
+    image = np.random.default_rng(0).random(SHAPE)
+    end = end_of(Annotation("Brain", "polygon", points), image)
+    assert end.record.points != points
+    assert np.array(end.record.points).min() >= 0
+
+
 def test_real_heads_get_nearer_to_the_experts_outline(data_dir):
     """Disturbed ellipses on HC18; benchmarks/snap_heads.py measures fifty and the model's own."""
     before, after = [], []

@@ -121,7 +121,7 @@ def _judged(
     height, width = image.shape
     new = _inside(new, width, height)
     try:
-        new = repaired(new).record
+        new = _inside(repaired(new).record, width, height)  # a curve may bulge over the edge
     except ShapeError:
         return SnapDone(old, f"{name}: no closed edge was found; the outline stays.")
     after = _strength(image, old, ring, radius)

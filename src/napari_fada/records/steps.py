@@ -15,7 +15,7 @@ files is where the steps begin.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Literal, NamedTuple
 
 from napari_fada.errors import LockedError
@@ -338,13 +338,15 @@ def _members(
             yield edit, row[0]
 
 
-def _is_changed_since(cells: history.Cells, changes: Iterable[Change]) -> bool:
-    """Tell whether cells are no longer what a change begins with, or hold what is locked."""
+def _is_changed_since(cells: history.Cells, changes: Collection[Change]) -> bool:
+    """Tell whether cells are no longer what a change begins with, or hold what was locked since."""
+    released = {c.name for c in changes if c.after is None}  # a lock that goes with its record
     for name, before, after in changes:
         if not name.startswith(SCAN) and cells.get(name) != before:
             return True
         what, _, uid = name.partition("/")
-        if what == "record" and after is None and f"lock/{uid}" in cells:
+        lock = f"lock/{uid}"
+        if what == "record" and after is None and lock in cells and lock not in released:
             return True
     return False
 
