@@ -77,7 +77,7 @@ def editing(project: Project, times: int = 1000, seed: int = 0) -> Editing:
                 continue
             touched = True
             for record in now.annotations:
-                root = _root(project, record)
+                root = [record, *project.ancestors(record)][-1]
                 if root.source != "model":
                     added += root.source == "expert" and record.status != "rejected"
                     continue
@@ -102,17 +102,6 @@ def editing(project: Project, times: int = 1000, seed: int = 0) -> Editing:
         float(median(seconds)) if seconds else None,
         len(seconds),
     )
-
-
-def _root(project: Project, record: Annotation) -> Annotation:
-    seen = {record.uid}
-    while record.parent and record.parent not in seen:
-        seen.add(record.parent)
-        before = project.record(record.parent)
-        if before is None:
-            break
-        record = before
-    return record
 
 
 def _moved(before: Annotation, after: Annotation) -> list[float]:

@@ -139,7 +139,7 @@ def judge_scans(
         if cancel is not None and cancel.is_set():
             cancelled = True
             break
-        was_seen = looked_at(project, sha256)
+        was_seen = judgement != "accept" or looked_at(project, sha256)
         why = _objection(project, sha256, judgement, was_seen or unseen)
         frame = _frame(project, sha256)
         if not why:
@@ -155,7 +155,7 @@ def judge_scans(
             left.setdefault(why, []).append(_name(project, sha256))
         else:
             judged.append(Judged(sha256, frame, _last_edit(project, sha256)))
-            not_seen += judgement == "accept" and not was_seen
+            not_seen += not was_seen
         yield BulkProgress(number, len(wanted), sha256)
     told = {why: tuple(names) for why, names in left.items()}
     yield BulkFinished(DONE[judgement], tuple(judged), not_seen, told, cancelled)

@@ -197,6 +197,11 @@ class Project(ProjectSettings):
         with self._store.read() as c:
             return tables.find_record(c, uid)
 
+    def ancestors(self, record: Annotation) -> list[Annotation]:
+        """Return what a record corrects, and what that corrects, up to the first."""
+        with self._store.read() as c:
+            return list(tables.ancestors(c, record))
+
     def edit(
         self,
         sha256: str,

@@ -17,12 +17,11 @@ from napari_fada.workstation.covering import has_blank_shapes, hiding, is_seen, 
 from napari_fada.workstation.desk import Busy
 from napari_fada.workstation.layer_pixels import LayerPixels
 from napari_fada.workstation.layers import role_of
-from napari_fada.workstation.styles import MASKS, is_proposal
+from napari_fada.workstation.styles import is_proposal
 
 Way = tuple[str, str, Callable[[], object]]
 """Label, tooltip, and what it does."""
 
-OPACITY = {"masks": MASKS.opacity}
 NAMES = {
     "boxes": "boxes",
     "polygons": "outlines",
@@ -251,15 +250,15 @@ class Canvas:
             What it shows.
         """
         if self._image is not None:
-            self._image.events.data.disconnect(self._on_data)
-            self._image.events.set_data.disconnect(self._on_slice)
+            self._image.events.data.disconnect(self._on_pixels)
+            self._image.events.set_data.disconnect(self._on_pixels)
             self._image.events.scale.disconnect(self._on_scale)
             self._image.events.units.disconnect(self._on_scale)
         self._image, self._pixels, self._lost = image, pixels, False
         self._withdraw()
         if image is not None:
-            image.events.data.connect(self._on_data)
-            image.events.set_data.connect(self._on_slice)
+            image.events.data.connect(self._on_pixels)
+            image.events.set_data.connect(self._on_pixels)
             image.events.scale.connect(self._on_scale)
             image.events.units.connect(self._on_scale)
         self.look()
@@ -277,10 +276,7 @@ class Canvas:
         private.later(self._close_lost)
         return False
 
-    def _on_data(self, _event: Any = None) -> None:
-        self.same_pixels()
-
-    def _on_slice(self, _event: Any = None) -> None:
+    def _on_pixels(self, _event: Any = None) -> None:
         self.same_pixels()
 
     def _on_scale(self, _event: Any = None) -> None:
@@ -390,9 +386,7 @@ class Canvas:
 
     def _show(self, role: str) -> None:
         layer = self._session.layers.layer(role)
-        layer.visible = True
-        if not is_seen(layer):
-            layer.opacity = OPACITY.get(role, 1.0)
+        self._show_layer(layer)
         if has_blank_shapes(layer):
             self._session.layers.bindings[role].repaint()
 

@@ -12,7 +12,6 @@ from typing import Any
 
 from napari_fada.workstation import napari_private as private
 from napari_fada.workstation import scan_layers
-from napari_fada.workstation.canvas import Way
 from napari_fada.workstation.covering import is_seen
 
 MOST = 3
@@ -31,9 +30,7 @@ class NewImages:
     def __init__(self, session: Any) -> None:
         self._session = session
         self._new: list[Any] = []
-        self._asked: tuple[Way, ...] = ()
         session.viewer.layers.events.inserted.connect(self._on_inserted)
-        session.scan_changed.connect(self._withdraw)
         if session.scan is None:  # dropped before the window was opened
             self._new = list(session.viewer.layers)
             self._decide()
@@ -57,16 +54,11 @@ class NewImages:
         if len(images) == 1:
             session.use_layer(images[0])
         elif images:
-            self._asked = tuple(
+            ways = tuple(
                 (f"Work on “{x.name}”", "Take it as the scan", partial(session.use_layer, x))
                 for x in images[:MOST]
             )
             session.ask(
                 f"{len(images)} images are open. Which is the scan? The others are hidden then.",
-                self._asked,
+                ways,  # taken back by the session when a scan is taken
             )
-
-    def _withdraw(self) -> None:
-        asked, self._asked = self._asked, ()
-        if asked:
-            self._session.question_over.emit(asked)

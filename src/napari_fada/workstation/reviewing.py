@@ -121,12 +121,7 @@ class Reviewing:
     def _root(self, record: Annotation) -> Annotation | None:
         """Return the proposal that a record goes back to; None if it lies just the same."""
         if record.uid not in self._roots:
-            root = record
-            while root.parent is not None:
-                older = self._session.project.record(root.parent)
-                if older is None:
-                    break
-                root = older
+            root = [record, *self._session.project.ancestors(record)][-1]
             same = (root.points, root.rings) == (record.points, record.rings)
             self._roots[record.uid] = None if same else root
         return self._roots[record.uid]

@@ -68,12 +68,7 @@ class Session(ListSession):
 
     def ancestors(self, record: Annotation) -> list[str]:
         """Return the uids that a record goes back to, the latest first."""
-        found: list[str] = []
-        older: Annotation | None = record
-        while older is not None and older.parent is not None:
-            found.append(older.parent)
-            older = self.project.record(older.parent)
-        return found
+        return [older.uid for older in self.project.ancestors(record)]
 
     def originals(self, frame: int) -> list[Annotation]:
         """Return what the model proposed where an expert has corrected it, if that is shown."""

@@ -279,11 +279,8 @@ class ScanSession:
 
     def use_layer(self, image: Any) -> bool:
         """Take an Image layer of the viewer as the scan."""
-        if image is self.image:
-            if self.canvas.same_pixels():
-                self.canvas.exactly_one(image)
-                return True
-            self.lose_scan()
+        if image is self.image and self._goes_on():
+            return True
         try:
             taken = scan_layers.take_layer(image)
         except FadaError as error:
@@ -295,6 +292,14 @@ class ScanSession:
             show = ("Open the file", "Show the scan as it is in its file")
             self.ask(word, ((*show, lambda: self.open_path(file)),) if file is not None else ())
         return done
+
+    def _goes_on(self) -> bool:
+        """Show the present scan alone again; False if its layer shows it no more: it is closed."""
+        if self.canvas.same_pixels():
+            self.canvas.exactly_one(self.image)
+            return True
+        self.lose_scan()
+        return False
 
     def _take_scan(self, scan: Scan, image: Any, pixels: LayerPixels | None = None) -> bool:
         self.close_scan()
@@ -352,11 +357,8 @@ class ScanSession:
         known : bool
             The project has it already, with this name and place.
         """
-        if self.scan is not None and self.scan.sha256 == scan.sha256:
-            if self.canvas.same_pixels():
-                self.canvas.exactly_one(self.image)
-                return True
-            self.lose_scan()
+        if self.scan is not None and self.scan.sha256 == scan.sha256 and self._goes_on():
+            return True
         try:
             image = scan_layers.find_layer(self.viewer, scan.sha256)
             taken = scan_layers.take_layer(image) if image is not None else None

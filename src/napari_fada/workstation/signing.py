@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from napari_fada.errors import FadaError
@@ -17,18 +18,15 @@ from napari_fada.records.completeness import missing_in_scan
 from napari_fada.records.conflicts import Conflict
 from napari_fada.records.edits import CLOSED
 from napari_fada.records.history import WHOLE
-from napari_fada.workstation.canvas import SHOWN
+from napari_fada.workstation.canvas import SHOWN, Way
 from napari_fada.workstation.keys import KeyTable
 
 if TYPE_CHECKING:
     from napari_fada.records.project import Project
     from napari_fada.workstation.session import Session
 
-Offer = tuple[str, str, Callable[[], object]]
-"""A button: what stands on it, its tooltip, and what it does."""
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Closing:
     """What is to be accepted: all frames of the scan, or only the one that is shown."""
 
@@ -42,11 +40,16 @@ class Closing:
         """Where the scan is."""
         return self.session.project
 
-    @property
+    @cached_property
     def frames(self) -> list[int]:
         """The frames whose review is to be closed, the one that is shown first."""
         others = self.project.frames(self.sha256) if self.whole else []
         return [self.frame, *(f for f in others if f != self.frame)]
+
+    @cached_property
+    def reviews(self) -> dict[int, review.FrameReview]:
+        """What stands on each of them."""
+        return {f: review.frame_review(self.project, self.sha256, f) for f in self.frames}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ class Objection:
     text: str
     facts: Hashable = ()
     passes: bool = True
-    offers: tuple[Offer, ...] = ()
+    offers: tuple[Way, ...] = ()
 
 
 Check = Callable[[Closing], Objection | None]
@@ -176,8 +179,7 @@ def boxes_in_doubt(closing: Closing) -> Objection | None:
 
 def _boxes_off(closing: Closing, which: linking.Which, text: str) -> Objection | None:
     found = []
-    for frame in closing.frames:
-        shown = review.frame_review(closing.project, closing.sha256, frame)
+    for frame, shown in closing.reviews.items():
         off = which(shown.records, shown.unlinked)
         found += [(frame, outline.category, linking.distance(outline, box)) for outline, box in off]
     if not found:
