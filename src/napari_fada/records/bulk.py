@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple, Protocol, get_args
+from typing import Literal, NamedTuple, Protocol
 
 from napari_fada.errors import FadaError, NotWrittenError, UndecidedError
 from napari_fada.records import review
@@ -17,7 +17,6 @@ from napari_fada.records.project import Project
 from napari_fada.records.rows import Act
 
 Judgement = Literal["accept", "reject", "skip", "reopen"]
-JUDGEMENTS: tuple[Judgement, ...] = get_args(Judgement)
 
 ALREADY = "they were so already"
 CONFLICTS = "two raters disagree on them and nobody has decided"
